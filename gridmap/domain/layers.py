@@ -391,7 +391,11 @@ def _check_default(reader: _Reader, field_: Field) -> None:
     }  # fmt: skip
     if field_.default is not None and not isinstance(field_.default, kinds[field_.type]):
         reader.fault("default", f"does not fit the type {field_.type.value}: {field_.default!r}")
-    if field_.choices and field_.default is not None and field_.default not in {c.value for c in field_.choices}:
+    if (
+        field_.choices
+        and field_.default is not None
+        and field_.default not in {c.value for c in field_.choices}
+    ):
         reader.fault("default", f"is not among the choices: {field_.default!r}")
 
 

@@ -1,0 +1,174 @@
+"""Elements: the things on the map, and the revisions they go through."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from enum import Enum
+from typing import Any
+
+import shapely
+from shapely.geometry.base import BaseGeometry
+
+from gridmap.domain.layers import Layer
+
+
+class Source(Enum):
+    """Where an element comes from; simulated ones say so on every screen and export."""
+
+    REAL = "real"
+    SIMULATED = "simulated"
+
+    @property
+    def title(self) -> str:
+        """The words a person reads."""
+        return "模拟数据" if self is Source.SIMULATED else "真实数据"
+
+
+class Operation(Enum):
+    """What a revision did to its element."""
+
+    CREATE = "create"
+    UPDATE = "update"
+    VERIFY = "verify"
+    DELETE = "delete"
+    RESTORE = "restore"
+
+    @property
+    def title(self) -> str:
+        """The words a person reads."""
+        return {"create": "新建", "update": "修改", "verify": "核实", "delete": "删除", "restore": "恢复"}[
+            self.value
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class Element:
+    """
+    One thing on the map.
+
+    `geometry` is lon, lat in EPSG:4326; `properties` holds the values of the layer's fields (JSON values;
+    a missing value is left out); times are aware and in UTC. `revision` counts this element's writes from 1;
+    `sequence` is the district's commit number of the last one.
+    """
+
+    id: str
+    layer: str
+    code: str | None
+    name: str
+    geometry: BaseGeometry
+    properties: Mapping[str, Any] = field(default_factory=dict)
+    source: Source = Source.REAL
+    revision: int = 0
+    sequence: int = 0
+    verified_at: datetime | None = None
+    verified_by: str | None = None
+    due_at: datetime | None = None
+    created_at: datetime | None = None
+    created_by: str | None = None
+    updated_at: datetime | None = None
+    updated_by: str | None = None
+    is_retired: bool = False
+
+    def values(self) -> dict[str, Any]:
+        """Code, name and properties in one flat mapping: the attributes an editor may change."""
+        return {"code": self.code, "name": self.name, **self.properties}
+
+    def with_values(self, values: Mapping[str, Any]) -> Element:
+        """This element with `values` as its attributes; those that are None are left out."""
+        rest = {
+            key: value for key, value in values.items() if key not in ("code", "name") and value is not None
+        }
+        return replace(self, code=values.get("code") or None, name=values.get("name") or "", properties=rest)
+
+
+def new_id() -> str:
+    """A fresh element id."""
+    return str(uuid.uuid4())
+
+
+def due_after(layer: Layer, properties: Mapping[str, Any], verified_at: datetime | None) -> datetime | None:
+    """When an element verified at `verified_at` must be verified again; None without a fixed cycle."""
+    days = layer.days_until_due(properties)
+    return None if days is None or verified_at is None else verified_at + timedelta(days=days)
+
+
+def time_text(at: datetime | None) -> str | None:
+    """An aware time as RFC 3339 text in UTC with microseconds, so that texts sort as times do."""
+    return None if at is None else at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def parse_time(text: str | None) -> datetime | None:
+    """The aware time that `time_text` wrote; raises ValueError for anything else."""
+    if text is None:
+        return None
+    at = datetime.fromisoformat(text)
+    if at.tzinfo is None:
+        raise ValueError(f"time without an offset: {text!r}")
+    return at.astimezone(UTC)
+
+
+def to_payload(element: Element) -> str:
+    """
+    The whole element as canonical JSON text: what a revision stores and its hash covers.
+
+    The geometry is hexadecimal WKB, so that it comes back to the last bit.
+    """
+    document = {
+        "code": element.code,
+        "name": element.name,
+        "geometry": shapely.to_wkb(element.geometry, hex=True),
+        "properties": dict(element.properties),
+        "source": element.source.value,
+        "verified_at": time_text(element.verified_at),
+        "verified_by": element.verified_by,
+        "due_at": time_text(element.due_at),
+        "created_at": time_text(element.created_at),
+        "created_by": element.created_by,
+        "is_retired": element.is_retired,
+    }
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+
+
+def from_payload(payload: str, **identity: Any) -> Element:
+    """The element that `to_payload` wrote; `identity` gives id, layer, revision, sequence, updated_at, updated_by."""
+    document = json.loads(payload)
+    return Element(
+        code=document["code"],
+        name=document["name"],
+        geometry=shapely.from_wkb(document["geometry"]),
+        properties=document["properties"],
+        source=Source(document["source"]),
+        verified_at=parse_time(document["verified_at"]),
+        verified_by=document["verified_by"],
+        due_at=parse_time(document["due_at"]),
+        created_at=parse_time(document["created_at"]),
+        created_by=document["created_by"],
+        is_retired=document["is_retired"],
+        **identity,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """
+    One write of one element, whole.
+
+    `element` is the state it left, or None where the payload was redacted.
+    """
+
+    pk: int
+    sequence: int
+    element_id: str
+    layer: str
+    revision: int
+    operation: Operation
+    element: Element | None
+    actor: str
+    at: datetime
+    reason: str
+    base_revision: int | None
+    hash: str

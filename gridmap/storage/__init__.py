@@ -1,0 +1,1 @@
+"""Tables, engine, repositories, history and migrations: everything that knows SQL, and nothing that decides."""

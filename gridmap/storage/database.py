@@ -1,0 +1,146 @@
+"""The store as a whole: one engine on either database, and the transactions that everything runs in."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Boolean, Connection, Engine, insert, select, update
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
+
+from gridmap.errors import SettingsError
+from gridmap.storage import postgres, sqlite
+from gridmap.storage.tables import district_state
+
+GENESIS = "0" * 64
+
+_to_json = functools.partial(json.dumps, ensure_ascii=False, separators=(",", ":"))
+
+
+@dataclass(slots=True)
+class Commit:
+    """
+    One change of the district in the making: a transaction that has taken the district's turn.
+
+    `sequence` is its number; whoever holds it is the only one who writes elements until it ends, so numbers
+    become visible in order. `chain_head` is the hash of the newest revision and moves with every new one.
+    """
+
+    connection: Connection
+    sequence: int
+    chain_head: str
+    actor: str
+    at: datetime
+    reason: str
+    secret: bytes = field(repr=False)
+
+
+class Database:
+    """
+    The store behind a URL: `sqlite:////path/district.gpkg` or `postgresql+psycopg://…`.
+
+    Nothing is opened before the first use; `close` ends all connections.
+    """
+
+    def __init__(self, url: str, *, secret: bytes) -> None:
+        self.url = url
+        self._secret = secret
+        self.engine = _engine(url)
+        self._reader = self.engine.execution_options(sqlite_begin="DEFERRED")
+
+    @property
+    def is_embedded(self) -> bool:
+        """Whether this is the embedded GeoPackage store."""
+        return self.engine.dialect.name == "sqlite"
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A transaction that only reads: one consistent state, waiting for nobody."""
+        with self._reader.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A transaction beside the elements: accounts, sessions, logs, jobs."""
+        with self.engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def commit(self, *, actor: str, at: datetime, reason: str = "") -> Iterator[Commit]:
+        """
+        A transaction that changes elements, in the district's turn; all of it is stored or nothing.
+
+        A commit in which no revision was written leaves no trace, not even a number.
+        """
+        with self.engine.begin() as connection:
+            # taken first and by everybody: the row lock is the turn, on PostgreSQL as on SQLite
+            row = connection.execute(
+                update(district_state)
+                .values(sequence=district_state.c.sequence + 1)
+                .returning(district_state.c.sequence, district_state.c.chain_head)
+            ).one()
+            commit = Commit(connection, row.sequence, row.chain_head, actor, at, reason, self._secret)
+            yield commit
+            if commit.chain_head == row.chain_head:
+                connection.rollback()
+                return
+            connection.execute(update(district_state).values(chain_head=commit.chain_head))
+            if not self.is_embedded:
+                postgres.announce(connection, commit.sequence)
+
+    def sequence(self) -> int:
+        """The number of the newest commit; 0 in an empty district."""
+        with self.read() as connection:
+            return connection.execute(select(district_state.c.sequence)).scalar_one()
+
+    def create_spatial(self, connection: Connection) -> None:
+        """Make what this database needs beside the plain tables."""
+        (sqlite if self.is_embedded else postgres).create_spatial(connection)
+        if connection.execute(select(district_state.c.id)).first() is None:
+            connection.execute(insert(district_state).values(id=1, sequence=0, chain_head=GENESIS))
+
+    def close(self) -> None:
+        """End all connections."""
+        self.engine.dispose()
+
+
+def _engine(url: str) -> Engine:
+    if url.startswith("sqlite:///"):
+        return sqlite.make_engine(url, json_serializer=_to_json)
+    if url.startswith("postgresql"):
+        return postgres.make_engine(url, json_serializer=_to_json)
+    raise SettingsError(
+        f"GRIDMAP_DATABASE_URL must start with sqlite:/// or postgresql+psycopg://, not {url.split(':')[0]!r}",
+        zh="环境变量 GRIDMAP_DATABASE_URL 应以 sqlite:/// 或 postgresql+psycopg:// 开头。",
+    )
+
+
+class in_box(FunctionElement[bool]):
+    """Whether the element's bounding box meets the lon/lat box (min_x, min_y, max_x, max_y), by index."""
+
+    inherit_cache = True
+    type = Boolean()
+
+    def __init__(self, pk: Any, geom: Any, box: tuple[float, float, float, float]) -> None:
+        super().__init__(pk, geom, *box)
+
+
+@compiles(in_box, "sqlite")
+def _in_box_sqlite(predicate: in_box, compiler: Any, **options: Any) -> str:
+    pk, _, min_x, min_y, max_x, max_y = (compiler.process(one, **options) for one in predicate.clauses)
+    return (
+        f"{pk} IN (SELECT pk FROM element_bbox WHERE max_x >= {min_x} AND min_x <= {max_x} "
+        f"AND max_y >= {min_y} AND min_y <= {max_y})"
+    )
+
+
+@compiles(in_box, "postgresql")
+def _in_box_postgresql(predicate: in_box, compiler: Any, **options: Any) -> str:
+    _, geom, min_x, min_y, max_x, max_y = (compiler.process(one, **options) for one in predicate.clauses)
+    return f"{geom} && ST_MakeEnvelope({min_x}, {min_y}, {max_x}, {max_y}, 4326)"

@@ -1,0 +1,25 @@
+"""The server store: PostgreSQL with PostGIS."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine
+
+CHANNEL = "gridmap_changes"
+
+
+def make_engine(url: str, **options: Any) -> Engine:
+    """An engine on the PostgreSQL database `url` (`postgresql+psycopg://…`)."""
+    return create_engine(url, pool_pre_ping=True, **options)
+
+
+def create_spatial(connection: Connection) -> None:
+    """Make the PostGIS extension and the spatial index, where they are missing."""
+    connection.exec_driver_sql("CREATE EXTENSION IF NOT EXISTS postgis")
+    connection.exec_driver_sql("CREATE INDEX IF NOT EXISTS ix_element_geom ON element USING gist (geom)")
+
+
+def announce(connection: Connection, sequence: int) -> None:
+    """Tell listeners, when this transaction commits, that the district has reached `sequence`."""
+    connection.exec_driver_sql("SELECT pg_notify(%s, %s)", (CHANNEL, str(sequence)))

@@ -1,0 +1,218 @@
+"""The tables of the store, the same on both databases."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Dialect,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.types import JSON, TypeDecorator
+
+from gridmap.domain.elements import parse_time, time_text
+from gridmap.storage.geometry import Geom
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+    }
+)
+
+
+class Time(TypeDecorator[datetime]):
+    """An aware time, stored as RFC 3339 text in UTC: it sorts, and both databases and people read it."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> str | None:
+        return time_text(value)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        return None if value is None else parse_time(value).astimezone(UTC)  # type: ignore[union-attr]
+
+
+# SQLite gives row ids by itself only to an INTEGER primary key
+BigKey = BigInteger().with_variant(Integer, "sqlite")
+Json = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
+
+element = Table(
+    "element",
+    metadata,
+    Column("pk", BigKey, primary_key=True, autoincrement=True),
+    Column("id", String(36), nullable=False, unique=True),
+    Column("layer", String(40), nullable=False),
+    Column("code", Text),
+    Column("name", Text, nullable=False),
+    Column("geom", Geom(), nullable=False),
+    Column("properties", Json, nullable=False),
+    Column("source", String(10), nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("sequence", BigInteger, nullable=False),
+    Column("verified_at", Time),
+    Column("verified_by", Text),
+    Column("due_at", Time),
+    Column("created_at", Time, nullable=False),
+    Column("created_by", Text, nullable=False),
+    Column("updated_at", Time, nullable=False),
+    Column("updated_by", Text, nullable=False),
+    Column("is_retired", Boolean(create_constraint=False), nullable=False),
+    Column("search_key", Text, nullable=False),
+    Index("ix_element_layer_sequence", "layer", "sequence"),
+    Index("ix_element_layer_code", "layer", "code"),
+    Index("ix_element_due_at", "due_at"),
+    sqlite_autoincrement=True,
+)
+
+revision = Table(
+    "revision",
+    metadata,
+    Column("pk", BigKey, primary_key=True, autoincrement=True),
+    Column("sequence", BigInteger, nullable=False, index=True),
+    Column("element_id", String(36), nullable=False),
+    Column("layer", String(40), nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("operation", String(10), nullable=False),
+    Column("payload", Text),
+    Column("payload_hash", String(64), nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("at", Time, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("base_revision", Integer),
+    Column("hash", String(64), nullable=False),
+    UniqueConstraint("element_id", "revision"),
+    Index("ix_revision_layer_at", "layer", "at"),
+    sqlite_autoincrement=True,
+)
+
+district_state = Table(
+    "district_state",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("sequence", BigInteger, nullable=False),
+    Column("chain_head", String(64), nullable=False),
+    CheckConstraint("id = 1", name="single_row"),
+)
+
+membership = Table(
+    "membership",
+    metadata,
+    Column("element_id", String(36), primary_key=True),
+    Column("grid_layer", String(40), primary_key=True),
+    Column("grid_code", Text, nullable=False),
+    Index("ix_membership_grid", "grid_layer", "grid_code"),
+)
+
+account = Table(
+    "account",
+    metadata,
+    Column("username", String(60), primary_key=True),
+    Column("display_name", Text, nullable=False),
+    Column("role", String(20), nullable=False),
+    Column("layers", Json, nullable=False),
+    Column("area", Json, nullable=False),
+    Column("password_hash", Text),
+    Column("oidc_subject", Text, unique=True),
+    Column("must_change_password", Boolean(create_constraint=False), nullable=False),
+    Column("is_active", Boolean(create_constraint=False), nullable=False),
+    Column("is_demo", Boolean(create_constraint=False), nullable=False),
+    Column("created_at", Time, nullable=False),
+    Column("last_sign_in_at", Time),
+)
+
+session = Table(
+    "session",
+    metadata,
+    Column("key_hash", String(64), primary_key=True),
+    Column(
+        "username", String(60), ForeignKey("account.username", ondelete="CASCADE"), nullable=False, index=True
+    ),
+    Column("address", Text, nullable=False),
+    Column("created_at", Time, nullable=False),
+    Column("seen_at", Time, nullable=False),
+    Column("ends_at", Time, nullable=False),
+)
+
+api_token = Table(
+    "api_token",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("key_hash", String(64), nullable=False, unique=True),
+    Column(
+        "username", String(60), ForeignKey("account.username", ondelete="CASCADE"), nullable=False, index=True
+    ),
+    Column("label", Text, nullable=False),
+    Column("created_at", Time, nullable=False),
+    Column("ends_at", Time),
+    Column("used_at", Time),
+    Column("revoked_at", Time),
+)
+
+access_log = Table(
+    "access_log",
+    metadata,
+    Column("pk", BigKey, primary_key=True, autoincrement=True),
+    Column("at", Time, nullable=False, index=True),
+    Column("kind", String(20), nullable=False, index=True),
+    Column("username", Text, nullable=False),
+    Column("address", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("target", Text, nullable=False),
+    Column("detail", Text, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+idempotency = Table(
+    "idempotency",
+    metadata,
+    Column("username", String(60), primary_key=True),
+    Column("key", String(200), primary_key=True),
+    Column("request_hash", String(64), nullable=False),
+    Column("response", Json, nullable=False),
+    Column("at", Time, nullable=False, index=True),
+)
+
+job = Table(
+    "job",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("kind", String(40), nullable=False),
+    Column("title", Text, nullable=False),
+    Column("username", Text, nullable=False),
+    Column("state", String(12), nullable=False, index=True),
+    Column("progress", Float, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("parameters", Json, nullable=False),
+    Column("result", Json),
+    Column("log", Text, nullable=False),
+    Column("pid", Integer),
+    Column("created_at", Time, nullable=False),
+    Column("started_at", Time),
+    Column("ended_at", Time),
+)
+
+setting = Table(
+    "setting",
+    metadata,
+    Column("key", String(60), primary_key=True),
+    Column("value", Json, nullable=False),
+)
