@@ -37,10 +37,10 @@ bundle: setup ## one archive in dist/ that installs where there is no network
 	@$(BIN)/python -m gridmap.setup.bundle
 
 lock: $(STAMPS)/project ## resolve the pinned versions anew after a change of pyproject.toml or package.json
-	@$(PIP) install --quiet uv && $(BIN)/python -m gridmap.setup.lock
+	@$(PIP) install -qq uv && $(BIN)/python -m gridmap.setup.lock
 
 lint: $(STAMPS)/project ## style, by ruff
-	@$(PIP) install --quiet ruff && $(BIN)/python -m ruff check .
+	@$(PIP) install -qq ruff && $(BIN)/python -m ruff check .
 
 clean: ## remove what set-up, tests and builds made; never data
 	rm -rf $(VENV) node_modules gridmap/assets/vendor dist build *.egg-info .pytest_cache .hypothesis .ruff_cache
@@ -51,13 +51,13 @@ $(BIN)/python:
 
 $(STAMPS)/packages: requirements.lock | $(BIN)/python
 	@echo "installing pinned packages (a few minutes the first time)"
-	@$(PIP) install --quiet --requirement requirements.lock
+	@$(PIP) install -qq --requirement requirements.lock
 	@mkdir -p $(STAMPS) && touch $@
 
 $(STAMPS)/project: pyproject.toml $(STAMPS)/packages
-	@$(PIP) install --quiet --no-deps --editable .
+	@$(PIP) install -qq --no-deps --editable .
 	@touch $@
 
 $(STAMPS)/test: requirements-test.lock $(STAMPS)/project
-	@$(PIP) install --quiet --requirement requirements-test.lock
+	@$(PIP) install -qq --requirement requirements-test.lock
 	@touch $@
