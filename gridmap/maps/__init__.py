@@ -1,0 +1,1 @@
+"""Maps: folium shells, our plugins, symbols, tiles and static figures."""

@@ -1,0 +1,87 @@
+"""A real Chromium in a closed network, watched; each context fails its test when a page strayed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from gridmap.setup.system import find_chromium
+from tests.support.browser import CHROMIUM_ARGUMENTS, Watch
+
+DESKTOP = {"width": 1440, "height": 900}
+TABLET = {"width": 1024, "height": 768}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "tests/browser/" in item.path.as_posix():
+            item.add_marker(pytest.mark.browser)
+
+
+# Not for the whole session: while Playwright runs, its event loop occupies the thread, and a test elsewhere
+# that starts its own would fail.
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    program = find_chromium()
+    if program is None:
+        reason = "no Chromium on this machine; `make test` installs it where it may"
+        if os.environ.get("CI", "").lower() in {"1", "true"}:
+            pytest.fail(reason)
+        pytest.skip(reason)
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=program, args=list(CHROMIUM_ARGUMENTS))
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def watch() -> Watch:
+    """The record of all contexts of this test; call `allow` on it for errors that the test provokes."""
+    return Watch()
+
+
+@pytest.fixture
+def new_context(browser: Browser, watch: Watch) -> Iterator[Callable[..., BrowserContext]]:
+    """
+    Makes contexts (one per person, each with its own cookies), watched by `watch`.
+
+    Keyword arguments go to Playwright's `new_context`. When the test ends, requests to other machines and
+    errors in the browser fail it.
+    """
+    made: list[BrowserContext] = []
+
+    def make(**options: Any) -> BrowserContext:
+        context = browser.new_context(**({"viewport": DESKTOP, "locale": "zh-CN", "accept_downloads": True} | options))
+        context.set_default_timeout(15_000)
+        watch.follow(context)
+        made.append(context)
+        return context
+
+    yield make
+    for context in made:
+        context.close()
+    watch.assert_clean()
+
+
+@pytest.fixture
+def context(new_context: Callable[..., BrowserContext]) -> BrowserContext:
+    return new_context()
+
+
+@pytest.fixture
+def page(context: BrowserContext) -> Page:
+    return context.new_page()
+
+
+@pytest.fixture
+def no_foreign_requests(watch: Watch) -> Callable[[], None]:
+    """Call it in the middle of a journey to know which step strayed; the end of a test checks anyway."""
+
+    def check() -> None:
+        assert not watch.foreign, f"requests to other machines: {sorted(set(watch.foreign))}"
+
+    return check
