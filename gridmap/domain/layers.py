@@ -123,13 +123,18 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Symbol:
-    """How an element is drawn: shape and colour together; `size` in pixels (marker or line width)."""
+    """
+    How an element is drawn: shape and colour together.
+
+    `size` is in pixels (marker or line width); below `min_zoom` the element is left off the map.
+    """
 
     shape: Shape
     color: str
     size: float = 10.0
     fill_opacity: float = 0.15
     title: str | None = None
+    min_zoom: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -361,6 +366,7 @@ def _read_symbol(reader: _Reader, geometry: GeometryType | None, base: Symbol | 
         size=reader.value("size", float, default.size),
         fill_opacity=reader.value("fill_opacity", float, default.fill_opacity),
         title=reader.value("title", str),
+        min_zoom=reader.value("min_zoom", int, 0),
     )
     if not 0 < symbol.size <= 60:
         reader.fault("size", "must be above 0 and at most 60 pixels")

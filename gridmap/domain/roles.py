@@ -39,7 +39,6 @@ class Permission(Enum):
     VIEW_SENSITIVE = "view_sensitive"
     VIEW_HISTORY = "view_history"
     EDIT_ELEMENTS = "edit_elements"
-    EDIT_GRIDS = "edit_grids"
     IMPORT = "import"
     EXPORT = "export"
     VIEW_COVERAGE = "view_coverage"
@@ -55,8 +54,9 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.VIEWER: _SEE | {Permission.VIEW_COVERAGE},
     Role.PRESENTER: _SEE | {Permission.VIEW_COVERAGE, Permission.SAVE_STORIES},
     Role.OFFICER: _WORK | {Permission.EDIT_ELEMENTS, Permission.IMPORT},
-    Role.GRID_KEEPER: _WORK | {Permission.EDIT_ELEMENTS, Permission.EDIT_GRIDS, Permission.IMPORT},
-    Role.ANALYST: _WORK | {Permission.SAVE_SCENARIOS, Permission.SAVE_STORIES},
+    Role.GRID_KEEPER: _WORK | {Permission.EDIT_ELEMENTS, Permission.IMPORT},
+    Role.ANALYST: _WORK
+    | {Permission.EDIT_ELEMENTS, Permission.IMPORT, Permission.SAVE_SCENARIOS, Permission.SAVE_STORIES},
     Role.ADMIN: frozenset(Permission),
 }
 

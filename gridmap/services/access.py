@@ -1,0 +1,98 @@
+"""Who may see and write what: role × layer × area, asked by every other service and logged when refused."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import shapely
+from shapely.geometry.base import BaseGeometry
+
+from gridmap.domain.layers import Layer, Privacy
+from gridmap.domain.roles import WHOLE_DISTRICT, Permission, User
+from gridmap.errors import PermissionDenied
+from gridmap.services.district import District
+from gridmap.storage import access_log
+
+# A border drawn with the neighbour's own vertices may leave a few centimetres to rounding.
+_SLACK_DEGREES = 2e-6
+
+
+def refuse(district: District, user: User, action: str, target: str, *, zh: str) -> PermissionDenied:
+    """The error for something `user` may not do, after it was written to the log of refusals."""
+    with district.database.write() as connection:
+        access_log.append(
+            connection,
+            at=district.clock(),
+            kind="refusal",
+            username=user.username,
+            address=user.address,
+            action=action,
+            target=target,
+        )
+    return PermissionDenied(f"{user.username} may not {action} {target}", zh=zh, action=action, target=target)
+
+
+def require(district: District, user: User, permission: Permission, target: str = "") -> None:
+    """Pass when the user's role includes `permission`; raises PermissionDenied otherwise."""
+    if not user.may(permission):
+        zh = f"您的角色“{user.role.title}”没有此项权限,如需要请联系系统管理员。"
+        raise refuse(district, user, permission.value, target, zh=zh)
+
+
+def sees(user: User, layer: Layer) -> bool:
+    """Whether the user may see the layer's elements one by one."""
+    if not user.may(Permission.VIEW_ELEMENTS):
+        return False
+    return layer.privacy is Privacy.INTERNAL or user.may(Permission.VIEW_SENSITIVE)
+
+
+def visible_layers(district: District, user: User) -> list[Layer]:
+    """The layers whose elements the user may see, in catalogue order."""
+    return [layer for layer in district.catalogue if sees(user, layer)]
+
+
+def require_sight(district: District, user: User, layer: Layer) -> None:
+    """Pass when the user may see the layer; raises PermissionDenied otherwise."""
+    if not sees(user, layer):
+        raise refuse(district, user, "view", layer.id, zh=f"您没有查看“{layer.title}”图层的权限。")
+
+
+def may_edit(user: User, layer: Layer) -> bool:
+    """Whether role and layers let the user write in this layer at all; the area is asked element by element."""
+    in_layers = WHOLE_DISTRICT in user.layers or layer.id in user.layers
+    return (
+        user.may(Permission.EDIT_ELEMENTS) and user.role in layer.editors and in_layers and sees(user, layer)
+    )
+
+
+def require_edit(district: District, user: User, layer: Layer) -> None:
+    """Pass when the user may write in the layer; raises PermissionDenied otherwise."""
+    if not may_edit(user, layer):
+        raise refuse(district, user, "edit", layer.id, zh=f"您没有编辑“{layer.title}”图层的权限。")
+
+
+def area_of(district: District, user: User) -> BaseGeometry | None:
+    """
+    Where the user may write: the union of the grids and towns of the account's codes (EPSG:4326).
+
+    None means everywhere; an account whose codes name nothing gets an empty geometry.
+    """
+    if user.writes_everywhere:
+        return None
+    parts: list[BaseGeometry] = []
+    for layer in district.catalogue.grids:
+        parts += district.frames.by_code(layer.id, sorted(user.area)).values()
+    return shapely.union_all(parts) if parts else shapely.GeometryCollection()
+
+
+def require_inside(
+    district: District, user: User, layer: Layer, geometries: Sequence[BaseGeometry], target: str
+) -> None:
+    """Pass when each geometry lies in the user's area (borders included); raises PermissionDenied otherwise."""
+    area = area_of(district, user)
+    if area is None:
+        return
+    shapely.prepare(reach := area.buffer(_SLACK_DEGREES))
+    if not all(shapely.covers(reach, geometry) for geometry in geometries):
+        zh = f"该位置不在您的责任区内,不能编辑“{layer.title}”。请联系所在网格的民警或网格管理员。"
+        raise refuse(district, user, "edit outside the own area", target, zh=zh)

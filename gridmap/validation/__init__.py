@@ -1,0 +1,1 @@
+"""Records in, problems out: topology, attributes, privacy. Nothing is repaired in silence."""

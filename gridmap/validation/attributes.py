@@ -1,0 +1,230 @@
+"""
+Are an element's attributes what its layer asks for?
+
+The same checks serve one form field, one API body and a file of a hundred thousand rows: values come as
+columns, so a single element is a column of one.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from typing import Any
+
+from gridmap.domain.layers import Field, FieldClass, FieldType, Layer
+from gridmap.domain.privacy import find_personal_data
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """
+    One breach of one rule by one value.
+
+    `row` is the position in the columns given, from 0; `message` is Chinese and says what is wrong and what
+    would be right; a *warning* is told and stored all the same.
+    """
+
+    row: int
+    field: str
+    rule: str
+    message: str
+    is_warning: bool = False
+
+
+class _Breach(Exception):
+    def __init__(self, rule: str, message: str) -> None:
+        self.rule, self.message = rule, message
+
+
+_MAX_INTEGER = 2**53
+_TRUE = {"true", "1", "是", "y", "yes", "t"}
+_FALSE = {"false", "0", "否", "n", "no", "f"}
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+
+
+def _as_text(field: Field, value: Any) -> str:
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, (dict, list)):
+        raise _Breach("type", "应为文字")
+    text = str(value).strip()
+    if _CONTROL.search(text):
+        raise _Breach("characters", "含有不可见的控制字符,请重新输入")
+    if len(text) > field.max_length:
+        raise _Breach("max_length", f"最多 {field.max_length} 个字,现有 {len(text)} 个")
+    return text
+
+
+def _as_number(field: Field, value: Any) -> float:
+    if isinstance(value, bool):
+        raise _Breach("type", "应为数字")
+    try:
+        number = float(str(value).strip().replace(",", "") if isinstance(value, str) else value)
+    except (TypeError, ValueError, OverflowError):
+        raise _Breach("type", f"应为数字,不能是“{_shown(value)}”") from None
+    if not math.isfinite(number):
+        raise _Breach("type", "应为有限的数字")
+    if field.minimum is not None and number < field.minimum:
+        raise _Breach("minimum", f"不能小于 {field.minimum:g}")
+    if field.maximum is not None and number > field.maximum:
+        raise _Breach("maximum", f"不能大于 {field.maximum:g}")
+    return number
+
+
+def _as_integer(field: Field, value: Any) -> int:
+    number = _as_number(field, value)
+    if not number.is_integer() or abs(number) > _MAX_INTEGER:
+        raise _Breach("type", f"应为整数,不能是“{_shown(value)}”")
+    return int(number)
+
+
+def _as_boolean(field: Field, value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    text = str(value).strip().lower().removesuffix(".0")
+    if text in _TRUE:
+        return True
+    if text in _FALSE:
+        return False
+    raise _Breach("type", f"应为“是”或“否”,不能是“{_shown(value)}”")
+
+
+def _as_date(field: Field, value: Any) -> str:
+    if isinstance(value, datetime):
+        return value.date().isoformat()
+    if isinstance(value, date):
+        return value.isoformat()
+    text = str(value).strip().replace("/", "-")
+    try:
+        return date.fromisoformat(text[:10] if "T" in text or " " in text else text).isoformat()
+    except ValueError:
+        raise _Breach("type", f"应为日期,如 2026-03-01,不能是“{_shown(value)}”") from None
+
+
+def _as_datetime(field: Field, value: Any) -> str:
+    try:
+        at = value if isinstance(value, datetime) else datetime.fromisoformat(str(value).strip().replace("/", "-"))
+    except ValueError:
+        raise _Breach("type", f"应为时间,如 2026-03-01T08:30:00+08:00,不能是“{_shown(value)}”") from None
+    # a time without an offset is read as UTC, as it is stored; forms always send one
+    at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    return at.isoformat(timespec="seconds")
+
+
+def _as_choice(field: Field, value: Any) -> str:
+    text = _as_text(field, value)
+    for choice in field.choices:
+        if text in (choice.value, choice.title):
+            return choice.value
+    names = "、".join(choice.title for choice in field.choices[:12])
+    raise _Breach("choices", f"“{_shown(text)}”不在可选值中,可选:{names}")
+
+
+_READERS: dict[FieldType, Callable[[Field, Any], Any]] = {
+    FieldType.TEXT: _as_text,
+    FieldType.INTEGER: _as_integer,
+    FieldType.NUMBER: _as_number,
+    FieldType.BOOLEAN: _as_boolean,
+    FieldType.DATE: _as_date,
+    FieldType.DATETIME: _as_datetime,
+    FieldType.CHOICE: _as_choice,
+}
+_GUARDED = {FieldClass.PLAIN, FieldClass.FREE_TEXT}
+
+
+def _shown(value: Any) -> str:
+    """The value as a message may repeat it: short, and without personal data."""
+    text = str(value)
+    for finding in reversed(find_personal_data(text)):
+        text = text[: finding.start] + finding.masked + text[finding.end :]
+    return text if len(text) <= 30 else text[:29] + "…"
+
+
+def _is_missing(value: Any) -> bool:
+    return value is None or value == "" or (isinstance(value, float) and math.isnan(value))
+
+
+def _check_pattern(field: Field, pattern: re.Pattern[str] | None, text: Any) -> None:
+    if pattern is not None and not pattern.fullmatch(str(text)):
+        raise _Breach("pattern", f"“{_shown(text)}”不符合规定的格式")
+
+
+def _check_privacy(field: Field, text: str) -> None:
+    findings = find_personal_data(text)
+    if findings:
+        raise _Breach("privacy", f"疑似含有个人信息({findings[0].masked}),平台不保存个人信息,请删除后再提交")
+
+
+def clean_column(field: Field, values: Sequence[Any]) -> tuple[list[Any], list[Problem]]:
+    """
+    One field's values as the store keeps them, and what is wrong with them.
+
+    A missing value (None, empty text, NaN) becomes None; a value that breaks a hard rule becomes None too,
+    with a problem; one that breaks a soft rule stays, with a warning.
+    """
+    read = _READERS[field.type]
+    pattern = re.compile(field.pattern) if field.pattern else None
+    is_guarded = field.type is FieldType.TEXT and field.field_class in _GUARDED
+    cleaned: list[Any] = []
+    problems: list[Problem] = []
+    for row, value in enumerate(values):
+        if hasattr(value, "item"):
+            value = value.item()
+        if _is_missing(value):
+            cleaned.append(None)
+            if field.is_required:
+                message = f"“{field.title}”必填"
+                problems.append(Problem(row, field.name, "required", message, field.is_soft))
+            continue
+        kept: Any = None
+        try:
+            if is_guarded and isinstance(value, str):
+                _check_privacy(field, value)
+            kept = read(field, value)
+            _check_pattern(field, pattern, kept)
+        except _Breach as breach:
+            is_soft = field.is_soft and breach.rule in ("minimum", "maximum", "pattern", "choices")
+            kept = value if is_soft else None
+            problems.append(Problem(row, field.name, breach.rule, f"“{field.title}”{breach.message}", is_soft))
+        cleaned.append(kept)
+    return cleaned, problems
+
+
+_CODE = Field("code", "编码", FieldType.TEXT, max_length=60, field_class=FieldClass.CODE)
+_NAME = Field("name", "名称", FieldType.TEXT, max_length=120, field_class=FieldClass.FREE_TEXT)
+
+
+def core_fields(layer: Layer) -> tuple[Field, Field]:
+    """The two fields that every layer's elements have: code (with the layer's pattern) and name."""
+    code = replace(_CODE, is_required=layer.is_code_required, pattern=layer.code_pattern)
+    return code, replace(_NAME, is_required=layer.is_code_required)
+
+
+def clean_columns(layer: Layer, columns: Mapping[str, Sequence[Any]]) -> tuple[dict[str, list[Any]], list[Problem]]:
+    """
+    All attribute columns of a layer as the store keeps them, and what is wrong with them.
+
+    `columns` may leave out fields; a column that is none of the layer's fields is a problem in row 0.
+    """
+    fields = {one.name: one for one in (*core_fields(layer), *layer.fields)}
+    length = max((len(values) for values in columns.values()), default=0)
+    cleaned: dict[str, list[Any]] = {}
+    problems = [
+        Problem(0, name, "unknown_field", f"图层“{layer.title}”没有字段“{_shown(name)}”")
+        for name in columns
+        if name not in fields
+    ]
+    for name, field in fields.items():
+        values = columns.get(name, [None] * length)
+        cleaned[name], found = clean_column(field, values)
+        problems += found
+    return cleaned, problems
+
+
+def clean_values(layer: Layer, values: Mapping[str, Any]) -> tuple[dict[str, Any], list[Problem]]:
+    """One element's attributes as the store keeps them, and what is wrong with them."""
+    columns, problems = clean_columns(layer, {name: [value] for name, value in values.items()} or {"name": [None]})
+    return {name: column[0] for name, column in columns.items()}, problems
