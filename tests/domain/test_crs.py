@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import shapely
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyproj import Geod
 
@@ -84,18 +84,21 @@ def test_in_fengxian_gcj02_lies_some_435_m_east_and_229_m_south() -> None:
     assert lat < FENGXIAN[1]
 
 
+@settings(deadline=None)
 @given(in_china)
 def test_inverses_give_back_every_place_in_china(place: tuple[float, float]) -> None:
     for forward, inverse in [(wgs84_to_gcj02, gcj02_to_wgs84), (gcj02_to_bd09, bd09_to_gcj02)]:
         assert inverse(*forward(*place)) == pytest.approx(place, abs=1e-10, rel=0)
 
 
+@settings(deadline=None)
 @given(st.tuples(st.floats(73.5, 136), st.floats(3, 54)))
 def test_the_forward_formula_gives_back_what_was_inverted(place: tuple[float, float]) -> None:
     for forward, inverse in zip(FORWARD, INVERSE, strict=True):
         assert forward(*inverse(*place)) == pytest.approx(place, abs=1e-10, rel=0)
 
 
+@settings(deadline=None)
 @given(outside)
 def test_outside_china_nothing_moves(place: tuple[float, float]) -> None:
     for function in FORWARD + INVERSE:
@@ -189,6 +192,7 @@ def test_a_register_entry_without_horizontal_positions_is_refused(text: str) -> 
         parse_datum(text)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=40))
 def test_any_text_is_a_datum_or_a_clear_refusal(text: str) -> None:
     try:
