@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -66,6 +67,12 @@ def open_district(settings: Settings | None = None, *, clock: Clock = utc_now) -
             zh="数据库版本与程序不一致,请先备份,再运行 gridmap migrate。",
         )
     return district
+
+
+@functools.cache
+def running() -> District:
+    """The district of this process, opened from the environment at first use. For entry points only."""
+    return open_district()
 
 
 def prepare_store(district: District) -> None:
