@@ -50,7 +50,9 @@ STATIONS = [
 
 def make_district(url: str, home: Path, clock: Callable[[], datetime]) -> District:
     """An empty district on the store `url`, with its tables made."""
-    settings = load_settings({"GRIDMAP_HOME": str(home), "GRIDMAP_DATABASE_URL": url}, secret=b"a secret of the tests")
+    settings = load_settings(
+        {"GRIDMAP_HOME": str(home), "GRIDMAP_DATABASE_URL": url}, secret=b"a secret of the tests"
+    )
     district = assemble(settings, clock=clock)
     prepare_store(district)
     return district

@@ -1,0 +1,131 @@
+"""Attribute rules, value by value."""
+
+import math
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gridmap.domain.layers import Choice, Field, FieldClass, FieldType, load_catalogue
+from gridmap.settings import DATA_FOLDER
+from gridmap.validation.attributes import clean_column, clean_columns, clean_values
+
+CATALOGUE = load_catalogue([DATA_FOLDER / "layers"])
+WORKSTATION = CATALOGUE.layer("workstation")
+GOOD = {"code": "JWZ01", "name": "示范警务站01", "opening_hours": "24h", "officer_count": 3}
+
+
+def field(type_: FieldType, **rules: object) -> Field:
+    return Field("x_value", "数值", type_, **rules)
+
+
+@pytest.mark.parametrize(
+    ("type_", "value", "kept"),
+    [
+        (FieldType.TEXT, " 文字 ", "文字"),
+        (FieldType.TEXT, 12.0, "12"),
+        (FieldType.INTEGER, "1,200", 1200),
+        (FieldType.INTEGER, 3.0, 3),
+        (FieldType.NUMBER, "2.5", 2.5),
+        (FieldType.BOOLEAN, "是", True),
+        (FieldType.BOOLEAN, 0, False),
+        (FieldType.DATE, "2026/03/01", "2026-03-01"),
+        (FieldType.DATE, datetime(2026, 3, 1, 9, tzinfo=UTC), "2026-03-01"),
+        (FieldType.DATETIME, "2026-03-01T08:00:00+08:00", "2026-03-01T00:00:00+00:00"),
+        (FieldType.INTEGER, None, None),
+        (FieldType.INTEGER, "", None),
+        (FieldType.NUMBER, math.nan, None),
+    ],
+)
+def test_a_fitting_value_is_kept_in_its_type(type_: FieldType, value: object, kept: object) -> None:
+    assert clean_column(field(type_), [value]) == ([kept], [])
+
+
+@pytest.mark.parametrize(
+    ("one", "value", "rule"),
+    [
+        (field(FieldType.INTEGER), "三", "type"),
+        (field(FieldType.INTEGER), 2.5, "type"),
+        (field(FieldType.INTEGER), True, "type"),
+        (field(FieldType.INTEGER), 10**30, "type"),
+        (field(FieldType.NUMBER), math.inf, "type"),
+        (field(FieldType.NUMBER, minimum=0), -1, "minimum"),
+        (field(FieldType.NUMBER, maximum=10), 10.01, "maximum"),
+        (field(FieldType.BOOLEAN), "也许", "type"),
+        (field(FieldType.DATE), "2026-02-30", "type"),
+        (field(FieldType.DATETIME), "昨天", "type"),
+        (field(FieldType.TEXT), {"a": 1}, "type"),
+        (field(FieldType.TEXT), "a\x00b", "characters"),
+        (field(FieldType.TEXT, max_length=3), "四个字呀", "max_length"),
+        (field(FieldType.TEXT, pattern=r"\d{3}"), "12", "pattern"),
+        (field(FieldType.CHOICE, choices=(Choice("red", "红"),)), "紫", "choices"),
+        (field(FieldType.TEXT, is_required=True), "  ", "required"),
+    ],
+)  # fmt: skip
+def test_a_breach_names_its_rule_and_keeps_nothing(one: Field, value: object, rule: str) -> None:
+    if rule == "required":
+        value = ""
+    kept, problems = clean_column(one, [value])
+    assert [problem.rule for problem in problems] == [rule]
+    assert kept == [None]
+    assert "数值" in problems[0].message
+
+
+def test_bounds_are_inclusive() -> None:
+    assert clean_column(field(FieldType.NUMBER, minimum=0, maximum=10), [0, 10]) == ([0.0, 10.0], [])
+
+
+def test_a_soft_rule_warns_and_keeps_the_value() -> None:
+    kept, [problem] = clean_column(field(FieldType.NUMBER, maximum=10, is_soft=True), [11])
+    assert kept == [11]
+    assert problem.is_warning
+
+
+def test_a_choice_may_be_given_by_its_title() -> None:
+    values, problems = clean_values(WORKSTATION, {**GOOD, "opening_hours": "24小时"})
+    assert values["opening_hours"] == "24h"
+    assert problems == []
+
+
+def test_a_mobile_number_is_refused_in_free_text_and_allowed_for_duty_contacts() -> None:
+    number = "138" + "0013" + "8000"
+    _, problems = clean_values(WORKSTATION, {**GOOD, "address": f"联系 {number}"})
+    assert [(one.field, one.rule) for one in problems] == [("address", "privacy")]
+    assert number not in problems[0].message
+
+    values, problems = clean_values(WORKSTATION, {**GOOD, "duty_phone": number})
+    assert problems == []
+    assert values["duty_phone"] == number
+
+
+def test_an_unknown_field_is_a_problem() -> None:
+    _, problems = clean_values(WORKSTATION, {**GOOD, "officers": 3})
+    assert [(one.field, one.rule) for one in problems] == [("officers", "unknown_field")]
+
+
+def test_a_code_must_match_the_layers_pattern() -> None:
+    _, problems = clean_values(WORKSTATION, {**GOOD, "code": "警务站1"})
+    assert [(one.field, one.rule) for one in problems] == [("code", "pattern")]
+
+
+def test_rows_keep_their_positions() -> None:
+    columns = {"code": ["JWZ01", "bad", "JWZ03"], "name": ["甲", "乙", ""], "opening_hours": ["24h"] * 3}
+    _, problems = clean_columns(WORKSTATION, {**columns, "officer_count": [1, 2, 3]})
+    assert [(one.row, one.field) for one in problems] == [(1, "code"), (2, "name")]
+
+
+SIMPLE = Field("x_value", "数值", FieldType.TEXT, field_class=FieldClass.FREE_TEXT)
+
+
+@given(st.one_of(st.none(), st.text(), st.integers(), st.floats(), st.booleans(), st.dates(), st.datetimes()))
+def test_cleaning_never_raises_and_cleaning_twice_changes_nothing(value: object) -> None:
+    for type_ in FieldType:
+        one = Field(
+            "x_value", "数值", type_, choices=(Choice("a", "甲"),) if type_ is FieldType.CHOICE else ()
+        )
+        kept, problems = clean_column(one, [value])
+        again, more = clean_column(one, kept)
+        assert again == kept
+        assert more == []
+        assert kept == [None] or not problems
