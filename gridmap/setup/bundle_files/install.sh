@@ -34,9 +34,9 @@ set -- wheels/pip-*.whl
 PIP_CONFIG_FILE=/dev/null PIP_NO_INDEX=1 PIP_FIND_LINKS="$PWD/wheels" PIP_DISABLE_PIP_VERSION_CHECK=1
 export PIP_CONFIG_FILE PIP_NO_INDEX PIP_FIND_LINKS PIP_DISABLE_PIP_VERSION_CHECK
 unset PIP_EXTRA_INDEX_URL PIP_INDEX_URL PIP_CONSTRAINT PIP_REQUIREMENT
-.venv/bin/python "$1/pip" install --quiet pip setuptools
-.venv/bin/python -m pip install --quiet --requirement requirements.lock
-.venv/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+.venv/bin/python "$1/pip" install -qq pip setuptools
+.venv/bin/python -m pip install -qq --requirement requirements.lock
+.venv/bin/python -m pip install -qq --no-deps --no-build-isolation --editable .
 .venv/bin/python -c 'from gridmap.setup.vendor import require_assets; require_assets()' || fail "网页资源文件不完整。"
 
 cat <<'END'
@@ -44,4 +44,6 @@ cat <<'END'
   演示:      ./start.sh              (首次启动会生成示范区,并显示一次演示账号的口令)
   正式区县:  .venv/bin/gridmap init --district 边界文件,再运行 ./start.sh
   检查:      .venv/bin/gridmap doctor
+  升级:      把旧目录的 .gridmap 移到此处(或在 .env 里用 GRIDMAP_HOME 指定固定目录),
+             再运行 .venv/bin/gridmap migrate
 END
