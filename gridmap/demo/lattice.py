@@ -1,0 +1,181 @@
+"""
+The warped lattice that everything in the demo district is drawn on.
+
+A lattice of square cells is bent by a smooth warp. **Borders, canals, railway and motorway run along the sides
+of cells; roads run from the middle of a cell to the middle of a neighbour.** So a road meets a barrier in one
+known place, the middle of a side, and nowhere else; and all areas are unions of cells, so that neighbours share
+every corner. Corners and middles may stray a little from their place, never so far that this would break.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from gridmap.demo.chance import Floats, smooth_noise, stream
+from gridmap.demo.plane import to_lonlat, to_plane
+
+Indices = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+
+CORNER_STRAY = 0.24  # of a side: the farthest a corner may be from its place
+MIDDLE_STRAY = 0.20  # of a side: the farthest a cell's middle may be; below 0.5 - 2 x 0.24, so roads stay inside
+_TILT = (0.9925, 0.1222)  # cosine and sine of the lattice's tilt
+_WARPS = ((9_000.0, 620.0), (2_600.0, 65.0))  # wavelength and amplitude in metres
+
+
+@dataclass(frozen=True, slots=True)
+class Lattice:
+    """
+    `nx` by `ny` cells of about `side_m` metres; cell (i, j) lies between corners (i, j) and (i + 1, j + 1).
+
+    Lattice coordinates are (u, v): corner (i, j) stands near (i, j), the middle of a cell near (i + ½, j + ½).
+    """
+
+    nx: int
+    ny: int
+    side_m: float
+    seed: int
+
+    def bend(self, u: Floats, v: Floats) -> Floats:
+        """Metres (..., 2) on the plane of lattice coordinates."""
+        x, y = (u - self.nx / 2) * self.side_m, (v - self.ny / 2) * self.side_m
+        bent = np.stack([_TILT[0] * x - _TILT[1] * y, _TILT[1] * x + _TILT[0] * y], axis=-1)
+        for number, (wavelength, amplitude) in enumerate(_WARPS):
+            for axis in range(2):
+                rng = stream(self.seed, f"warp {number} {axis}")
+                bent[..., axis] += amplitude * smooth_noise(rng, wavelength, x, y)
+        return bent
+
+    def corners(self) -> Floats:
+        """Lattice coordinates (nx + 1, ny + 1, 2) of the corners at their places."""
+        return np.stack(np.meshgrid(np.arange(self.nx + 1.0), np.arange(self.ny + 1.0), indexing="ij"), axis=-1)
+
+    def middles(self) -> Floats:
+        """Lattice coordinates (nx, ny, 2) of the cells' middles at their places."""
+        return self.corners()[:-1, :-1] + 0.5
+
+
+def lattice_for(seed: int, side_m: float, width_m: float, height_m: float) -> Lattice:
+    """A lattice that covers a box of this size around the middle of the plane, tilted and warped."""
+    slack_m = 2 * sum(amplitude for _, amplitude in _WARPS)
+    across = _TILT[0] * width_m + _TILT[1] * height_m + slack_m
+    upward = _TILT[0] * height_m + _TILT[1] * width_m + slack_m
+    # multiples of three: rural roads run along every third row of cells
+    return Lattice(3 * round(across / side_m / 3), 3 * round(upward / side_m / 3), side_m, seed)
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """
+    Where corners and middles stand in the end.
+
+    Attributes
+    ----------
+    corner : (nx + 1, ny + 1, 2) degrees
+    middle : (nx, ny, 2) degrees
+    side_x : (nx, ny + 1, 2) degrees, middles of the sides between corners (i, j) and (i + 1, j)
+    side_y : (nx + 1, ny, 2) degrees, middles of the sides between corners (i, j) and (i, j + 1)
+    """
+
+    corner: Floats
+    middle: Floats
+    side_x: Floats
+    side_y: Floats
+
+
+def shape_of(lattice: Lattice, corner: Floats, middle: Floats) -> Shape:
+    """The shape made by corners and middles at these lattice coordinates."""
+
+    def degrees(uv: Floats) -> Floats:
+        return to_lonlat(lattice.bend(uv[..., 0], uv[..., 1]).reshape(-1, 2)).reshape(uv.shape)
+
+    # A side's middle lies on the straight side in the plane, so it is taken after bending.
+    bent = lattice.bend(corner[..., 0], corner[..., 1])
+    side_x, side_y = (bent[:-1] + bent[1:]) / 2, (bent[:, :-1] + bent[:, 1:]) / 2
+    return Shape(
+        degrees(corner),
+        degrees(middle),
+        to_lonlat(side_x.reshape(-1, 2)).reshape(side_x.shape),
+        to_lonlat(side_y.reshape(-1, 2)).reshape(side_y.shape),
+    )
+
+
+def walk(places: cKDTree, shape: tuple[int, int], lonlat: Floats, step_m: float) -> Indices:
+    """
+    The lattice places (n, 2) that a drawn line passes, each a neighbour of the one before.
+
+    Parameters
+    ----------
+    places : tree over the metres of all places, in the order of a (nx, ny) array of `shape`
+    lonlat : (k, 2) degrees, the drawn line
+    step_m : how finely the line is followed
+    """
+    drawn = to_plane(lonlat)
+    legs = [
+        drawn[k] + np.linspace(0, 1, max(int(np.hypot(*(drawn[k + 1] - drawn[k])) / step_m), 1), endpoint=False)[:, None]
+        * (drawn[k + 1] - drawn[k])
+        for k in range(len(drawn) - 1)
+    ]
+    hit = places.query(np.concatenate([*legs, drawn[-1:]]))[1]
+    stops = np.stack(np.unravel_index(hit, shape), axis=1)
+    path = [tuple(stops[0])]
+    for i, j in stops[1:]:
+        while path[-1][0] != i:
+            path.append((path[-1][0] + (1 if i > path[-1][0] else -1), path[-1][1]))
+        while path[-1][1] != j:
+            path.append((path[-1][0], path[-1][1] + (1 if j > path[-1][1] else -1)))
+    return np.array(_without_loops(path), dtype=np.int64)
+
+
+def _without_loops(path: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """`path` with every return to a place already passed cut out."""
+    seen: dict[tuple[int, int], int] = {}
+    straight: list[tuple[int, int]] = []
+    for place in path:
+        if place in seen:
+            for dropped in straight[seen[place] + 1 :]:
+                del seen[dropped]
+            del straight[seen[place] + 1 :]
+        else:
+            seen[place] = len(straight)
+            straight.append(place)
+    return straight
+
+
+def settle(place: Floats, stray: float, rank_x: Indices, rank_y: Indices, held: Mask, rounds: int = 6) -> Floats:
+    """
+    Places moved along the lines they are on, until the lines run smoothly.
+
+    A place moves towards the mean of its neighbours on the one or two most important lines through it, never
+    farther than `stray` from its lattice point on either axis.
+
+    Parameters
+    ----------
+    place : (a, b, 2) lattice coordinates to begin with
+    rank_x : (a - 1, b) importance of the link between (i, j) and (i + 1, j); 0 is no line
+    rank_y : (a, b - 1) importance of the link between (i, j) and (i, j + 1)
+    held : (a, b) places that must not move
+    """
+    home = np.floor(place + 0.25) if stray == CORNER_STRAY else np.floor(place) + 0.5
+    a, b = held.shape
+    rank = np.zeros((4, a, b), dtype=np.int64)
+    rank[0, :-1], rank[1, 1:] = rank_x, rank_x
+    rank[2, :, :-1], rank[3, :, 1:] = rank_y, rank_y
+    second = np.sort(rank, axis=0)[-2]
+    pulls = (rank >= second) & (rank > 0) & (second > 0)
+    count = pulls.sum(axis=0)
+    moves = (count > 0) & ~held
+    for _ in range(rounds):
+        total = np.zeros_like(place)
+        total[:-1] += np.where(pulls[0, :-1, :, None], place[1:], 0.0)
+        total[1:] += np.where(pulls[1, 1:, :, None], place[:-1], 0.0)
+        total[:, :-1] += np.where(pulls[2, :, :-1, None], place[:, 1:], 0.0)
+        total[:, 1:] += np.where(pulls[3, :, 1:, None], place[:, :-1], 0.0)
+        target = total / np.maximum(count, 1)[..., None]
+        moved = np.clip(place + 0.5 * (target - place), home - stray, home + stray)
+        place = np.where(moves[..., None], moved, place)
+    return place
