@@ -220,8 +220,10 @@ def _checked(district: District, layer: Layer, element: Element) -> tuple[Elemen
     """The element with its values as the store keeps them, and warnings; raises InvalidElement."""
     values, problems = clean_values(layer, element.values())
     problems += [
-        Problem(0, "geometry", one.rule, one.message, one.is_warning)
-        for one in geometry_problems(np.array([element.geometry], dtype=object), expected_type=layer.geometry)
+        Problem(0, "geometry", one.fault.value, one.message)
+        for one in geometry_problems(
+            np.array([element.geometry], dtype=object), expected_type=layer.geometry.value
+        )
     ]
     hard = [one for one in problems if not one.is_warning]
     if hard:

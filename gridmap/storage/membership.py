@@ -36,8 +36,9 @@ def replace(
 
 def of_element(connection: Connection, element_id: str) -> dict[str, str]:
     """The codes of the grids one element lies in, by grid layer."""
-    rows = connection.execute(select(table.c.grid_layer, table.c.grid_code).where(table.c.element_id == element_id))
-    return dict(rows.tuples().all())
+    statement = select(table.c.grid_layer, table.c.grid_code).where(table.c.element_id == element_id)
+    rows = connection.execute(statement)
+    return {layer: code for layer, code in rows}
 
 
 def of_elements(connection: Connection, ids: Sequence[str], grid_layer: str) -> dict[str, str]:
@@ -47,7 +48,7 @@ def of_elements(connection: Connection, ids: Sequence[str], grid_layer: str) -> 
         statement = select(table.c.element_id, table.c.grid_code).where(
             table.c.grid_layer == grid_layer, table.c.element_id.in_(ids[start : start + _CHUNK])
         )
-        found |= dict(connection.execute(statement).tuples().all())
+        found |= {key: value for key, value in connection.execute(statement)}
     return found
 
 
@@ -59,4 +60,4 @@ def counts(connection: Connection, layer: str, grid_layer: str) -> dict[str, int
         .where(table.c.grid_layer == grid_layer, element.c.layer == layer, element.c.is_retired.is_(False))
         .group_by(table.c.grid_code)
     )
-    return dict(connection.execute(statement).tuples().all())
+    return {key: value for key, value in connection.execute(statement)}
