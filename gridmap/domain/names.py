@@ -2,14 +2,54 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+import functools
+import importlib.util
+import json
+import unicodedata
+from pathlib import Path
 
-from pypinyin import lazy_pinyin
+_DIAERESIS = "\u0308"
 
 
-@lru_cache(maxsize=8192)
+@functools.cache
+def _readings() -> dict[str, str]:
+    """
+    The readings of each character, commonest first, by its code point as text.
+
+    Read from pypinyin's own table of characters: importing the package loads its phrases too, which cost a
+    second and much memory, and are of no use to single characters.
+    """
+    spec = importlib.util.find_spec("pypinyin")
+    assert spec is not None
+    assert spec.origin is not None
+    return json.loads(Path(spec.origin).with_name("pinyin_dict.json").read_text("utf-8"))
+
+
 def _syllable(character: str) -> str:
-    return lazy_pinyin(character)[0].lower()
+    if character.isspace():
+        return ""
+    reading = _readings().get(str(ord(character)), "").partition(",")[0] if character > "\u007f" else ""
+    if not reading:
+        return character.lower()
+    bare = [one for one in unicodedata.normalize("NFD", reading) if one == _DIAERESIS or not unicodedata.combining(one)]
+    return unicodedata.normalize("NFC", "".join(bare)).replace("ü", "v")
+
+
+class _Syllables(dict[int, str]):
+    """What `str.translate` puts for each character; filled as characters turn up."""
+
+    def __missing__(self, code: int) -> str:
+        self[code] = _syllable(chr(code))
+        return self[code]
+
+
+class _Initials(_Syllables):
+    def __missing__(self, code: int) -> str:
+        self[code] = _syllable(chr(code))[:1]
+        return self[code]
+
+
+_SYLLABLES, _INITIALS = _Syllables(), _Initials()
 
 
 def search_key(code: str | None, name: str) -> str:
@@ -18,6 +58,5 @@ def search_key(code: str | None, name: str) -> str:
 
     Syllables are looked up character by character, so a character with several readings gets its commonest.
     """
-    syllables = [_syllable(character) for character in name if not character.isspace()]
-    full, initials = "".join(syllables), "".join(one[:1] for one in syllables)
-    return " ".join(part for part in ((code or "").lower(), name.lower(), full, initials) if part)
+    parts = ((code or "").lower(), name.lower(), name.translate(_SYLLABLES), name.translate(_INITIALS))
+    return " ".join(part for part in parts if part)
