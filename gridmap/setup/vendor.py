@@ -201,7 +201,9 @@ def install_packages(project: Path = PROJECT) -> Path:
     try:
         system = _system_npm()
         npm = [system] if system else _wheel_npm()
-        subprocess.run([*npm, "ci", "--no-audit", "--no-fund"], cwd=project, check=True)
+        # The packaged Node trusts its own list of certificates alone; many offices have one more, in the system's.
+        environment = {"NODE_USE_SYSTEM_CA": "1", **os.environ}
+        subprocess.run([*npm, "ci", "--no-audit", "--no-fund"], cwd=project, env=environment, check=True)
     except (OSError, subprocess.CalledProcessError) as problem:
         raise Unavailable(
             f"the browser libraries could not be fetched ({problem}); on a machine without network install from a "
