@@ -85,14 +85,29 @@ def area_of(district: District, user: User) -> BaseGeometry | None:
     return shapely.union_all(parts) if parts else shapely.GeometryCollection()
 
 
+def lies_inside(district: District, user: User, geometries: Sequence[BaseGeometry]) -> bool:
+    """Whether each geometry lies in the user's area, borders included."""
+    area = area_of(district, user)
+    if area is None:
+        return True
+    shapely.prepare(reach := area.buffer(_SLACK_DEGREES))
+    return all(bool(shapely.covers(reach, geometry)) for geometry in geometries)
+
+
+def _outside(layer: Layer) -> str:
+    return f"该位置不在您的责任区内,不能编辑“{layer.title}”。请联系所在网格的民警或网格管理员。"
+
+
 def require_inside(
     district: District, user: User, layer: Layer, geometries: Sequence[BaseGeometry], target: str
 ) -> None:
     """Pass when each geometry lies in the user's area (borders included); raises PermissionDenied otherwise."""
-    area = area_of(district, user)
-    if area is None:
-        return
-    shapely.prepare(reach := area.buffer(_SLACK_DEGREES))
-    if not all(shapely.covers(reach, geometry) for geometry in geometries):
-        zh = f"该位置不在您的责任区内,不能编辑“{layer.title}”。请联系所在网格的民警或网格管理员。"
-        raise refuse(district, user, "edit outside the own area", target, zh=zh)
+    if not lies_inside(district, user, geometries):
+        raise refuse(district, user, "edit outside the own area", target, zh=_outside(layer))
+
+
+def why_not_edit(district: District, user: User, layer: Layer, geometry: BaseGeometry) -> str | None:
+    """Why the user may not edit this element (Chinese); None when it is theirs to edit. Nothing is logged."""
+    if not may_edit(user, layer):
+        return f"您没有编辑“{layer.title}”图层的权限。"
+    return None if lies_inside(district, user, [geometry]) else _outside(layer)

@@ -168,6 +168,16 @@ def counts(connection: Connection) -> dict[str, int]:
     return {layer: number for layer, number in connection.execute(statement)}
 
 
+def has_simulated(connection: Connection) -> bool:
+    """Whether any living element is simulated."""
+    statement = (
+        select(table.c.pk)
+        .where(table.c.source == Source.SIMULATED.value, table.c.is_retired.is_(False))
+        .limit(1)
+    )
+    return connection.execute(statement).first() is not None
+
+
 def search(connection: Connection, text: str, layers: Sequence[str], *, limit: int) -> list[Element]:
     """
     Living elements of `layers` whose code, name or pinyin contains `text`.
