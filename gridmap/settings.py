@@ -52,6 +52,8 @@ class Settings:
     secure_cookies: bool = False
     tile_sources: tuple[TileSource, ...] = ()
     signins_per_minute: int = 10
+    # whether a proxy of ours stands in front, whose X-Forwarded-* headers tell the truth
+    trusts_proxy: bool = False
 
     @property
     def is_embedded(self) -> bool:
@@ -145,6 +147,7 @@ def load_settings(env: Mapping[str, str] | None = None, **overrides: Any) -> Set
         "signins_per_minute": _integer(env, "GRIDMAP_SIGNINS_PER_MINUTE", 10),
         "base_path": env.get("GRIDMAP_BASE_PATH", "").rstrip("/"),
         "secure_cookies": env.get("GRIDMAP_SECURE_COOKIES", "") in {"1", "true", "yes"},
+        "trusts_proxy": env.get("GRIDMAP_TRUST_PROXY", "") in {"1", "true", "yes"},
         "tile_sources": _tile_sources(env.get("GRIDMAP_TILE_SOURCES", "")),
     }
     return Settings(**(values | overrides))
