@@ -418,7 +418,7 @@ def datum_of_crs(name: str | CRS | Sequence[Any] | None) -> Datum | None:
         crs = CRS.from_user_input(name)
     except CRSError:
         return None
-    known = _NAMES.get(re.sub(r"[\s_\-:]+", "", crs.name.lower()))
+    known = _NAMES.get(re.sub(r"[\s_\-:]+", "", crs.name.lower().removeprefix("gcs_")))
     if known is not None:
         return known
     code = crs.to_epsg(min_confidence=70)
@@ -430,9 +430,9 @@ def datum_of_crs(name: str | CRS | Sequence[Any] | None) -> Datum | None:
         return None
 
 
-def wkt_of(datum: Datum) -> str:
+def crs_text(datum: Datum) -> str:
     """
-    The coordinate system of `datum` as WKT 1, for formats that carry one.
+    The coordinate system of `datum` for formats that carry one: an EPSG code, or WKT where there is none.
 
     GCJ-02 and BD-09 are in no register: they get a system of their own under their own name, so that a reader
     sees that the file is not WGS 84, and `datum_of_crs` knows it again.
@@ -443,5 +443,4 @@ def wkt_of(datum: Datum) -> str:
             f'GEOGCS["{name}",DATUM["D_{name.replace("-", "_")}",SPHEROID["Krasovsky_1940",6378245.0,298.3]],'
             'PRIMEM["Greenwich",0.0],UNIT["Degree",0.0174532925199433]]'
         )
-    code = datum.epsg or {DatumKind.WGS84: 4326, DatumKind.CGCS2000: 4490}[datum.kind]
-    return _register_crs(code).to_wkt("WKT1_ESRI")
+    return f"EPSG:{datum.epsg or {DatumKind.WGS84: 4326, DatumKind.CGCS2000: 4490}[datum.kind]}"

@@ -11,7 +11,7 @@ import pytest
 import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pyproj import Geod
+from pyproj import CRS, Geod
 
 from gridmap.domain.crs import (
     BD09,
@@ -24,6 +24,7 @@ from gridmap.domain.crs import (
     DatumKind,
     bd09_to_gcj02,
     bd09_to_wgs84,
+    crs_text,
     datum_of_crs,
     from_metric,
     from_wgs84,
@@ -36,7 +37,6 @@ from gridmap.domain.crs import (
     to_wgs84,
     wgs84_to_bd09,
     wgs84_to_gcj02,
-    wkt_of,
     xy_in_metres,
 )
 from gridmap.errors import GridmapError, InvalidInput
@@ -212,8 +212,12 @@ def test_an_epsg_code_belongs_to_the_kind_epsg_alone() -> None:
 @pytest.mark.parametrize(
     "datum", [WGS84, CGCS2000, GCJ02, BD09, parse_datum("4549"), parse_datum("32651")], ids=str
 )
-def test_the_wkt_of_a_datum_is_known_again(datum: Datum) -> None:
-    assert datum_of_crs(wkt_of(datum)) == datum
+def test_what_a_file_says_of_its_datum_is_known_again(datum: Datum) -> None:
+    assert datum_of_crs(crs_text(datum)) == datum
+    # Other programs rewrite it: with and without register codes, and with a prefix on geographic names.
+    crs = CRS.from_user_input(crs_text(datum))
+    for version in ("WKT2_2019", "WKT1_GDAL", "WKT1_ESRI"):
+        assert datum_of_crs(crs.to_wkt(version)) == datum
     assert datum.suffix == ("" if datum is WGS84 else f"_{str(datum).lower().replace(':', '')}")
 
 
