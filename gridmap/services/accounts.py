@@ -169,7 +169,7 @@ def sign_in(district: District, username: str, password: str, *, address: str) -
         `settings.signins_per_minute` attempts failed within the last minute for this name from this
         address, or five times as many from this address.
     """
-    name = _folded(username)
+    name, address = _folded(username), _clean(address, 60)
     with district.database.read() as connection:
         found = stored.get(connection, name)
     attempt = _attempt(district, found, name, "sign_in", address)
@@ -184,8 +184,18 @@ def sign_in(district: District, username: str, password: str, *, address: str) -
     return SignIn(_user(found, address), key)
 
 
+def _clean(text: str, length: int) -> str:
+    """What both databases can store of a text somebody typed: no control characters, at most `length`."""
+    return "".join(one for one in text[: 4 * length] if one.isprintable()).strip()[:length]
+
+
 def _folded(username: str) -> str:
-    return unicodedata.normalize("NFKC", username).strip().casefold()[:60]
+    return _clean(unicodedata.normalize("NFKC", username[:200]), 60).casefold()
+
+
+def _bytes_of(password: str) -> bytes:
+    # a lone surrogate is no text, but a wrong password all the same
+    return normalised(password).encode("utf-8", "surrogatepass")
 
 
 def _attempt(district: District, found: AccountRow | None, name: str, action: str, address: str) -> int:
@@ -197,6 +207,7 @@ def _attempt(district: District, found: AccountRow | None, name: str, action: st
     logged = found.username if found else "?" + _keyed_hash(district, "name", name)[:8]
     now, limit = district.clock(), district.settings.signins_per_minute
     with district.database.write() as connection:
+        stored.take_turn(connection, address)
         since = now - _WINDOW
         count = stored.attempts_since(connection, since, address, kind="sign_in_failed", username=logged)
         everyone = stored.attempts_since(connection, since, address, kind="sign_in_failed")
@@ -226,7 +237,7 @@ def _decoy() -> str:
 def _password_fits(found: AccountRow | None, password: str) -> bool:
     known = found is not None and found.password_hash is not None
     try:
-        HASHER.verify(found.password_hash if known else _decoy(), normalised(password[: 2 * MAX_LENGTH]))
+        HASHER.verify(found.password_hash if known else _decoy(), _bytes_of(password[: 2 * MAX_LENGTH]))
     except (VerificationError, InvalidHashError):
         return False
     return known
@@ -238,7 +249,7 @@ def _open_session(
     now = district.clock()
     changes: dict[str, object] = {"last_sign_in_at": now}
     if HASHER.check_needs_rehash(found.password_hash or ""):
-        changes["password_hash"] = HASHER.hash(normalised(password))
+        changes["password_hash"] = HASHER.hash(_bytes_of(password))
     with district.database.write() as connection:
         stored.settle_attempt(connection, attempt, kind="sign_in")
         stored.forget_dead_sessions(connection, now, now - _idle(district))
@@ -402,7 +413,7 @@ def _hash_of(password: str, username: str) -> str:
     reason = weakness(password, username)
     if reason is not None:
         raise WeakPassword("the password breaks the rules for passwords", zh=reason)
-    return HASHER.hash(normalised(password))
+    return HASHER.hash(_bytes_of(password))
 
 
 # --- API tokens ----------------------------------------------------------------------------------------
@@ -448,7 +459,7 @@ def create_token(district: District, actor: User, username: str, label: str, day
         No label, or `days` is not from 1 to 730.
     """
     _require_self_or_admin(district, actor, username)
-    label = label.strip()[:80]
+    label = _clean(label, 80)
     if not label:
         raise InvalidInput("a token needs a label", zh="请填写令牌用途,以便日后辨认。")
     if not 1 <= days <= MAX_TOKEN_DAYS:
@@ -572,7 +583,7 @@ def add(
         The username is taken.
     """
     access.require(district, actor, Permission.ADMINISTER, f"account {username}")
-    name, display_name = _folded(username), display_name.strip()[:60]
+    name, display_name = _folded(username), _clean(display_name, 60)
     if not _USERNAME.fullmatch(name):
         raise InvalidInput(
             f"{username!r} is no username: 2 to 60 letters, digits, dots, hyphens and underscores",
@@ -590,7 +601,7 @@ def add(
         role=role,
         layers=_known_layers(district, layers),
         area=_known_codes(district, default_area if area is None else area),
-        password_hash=password_hash or HASHER.hash(password),
+        password_hash=password_hash or HASHER.hash(_bytes_of(password)),
         must_change_password=True,
         is_active=True,
         is_demo=False,
@@ -651,7 +662,7 @@ def reset_password(district: District, actor: User, username: str) -> str:
     """
     _require_admin_over(district, actor, username, "请在“我的账号”修改自己的密码。")
     password = temporary_password()
-    changes = {"password_hash": HASHER.hash(password), "must_change_password": True}
+    changes = {"password_hash": HASHER.hash(_bytes_of(password)), "must_change_password": True}
     with district.database.write() as connection:
         _existing(stored.get(connection, username), username)
         stored.change(connection, username, changes)
@@ -712,8 +723,8 @@ def set_rights(
     """
     access.require(district, actor, Permission.ADMINISTER, f"account {username}")
     changes: dict[str, object] = {}
-    if display_name is not None and display_name.strip():
-        changes["display_name"] = display_name.strip()[:60]
+    if display_name is not None and (shown := _clean(display_name, 60)):
+        changes["display_name"] = shown
     if layers is not None:
         changes["layers"] = _known_layers(district, layers)
     if area is not None:
@@ -807,7 +818,7 @@ def create_demo_accounts(district: District, officer_areas: Sequence[str] = ()) 
     """
     areas = list(officer_areas) or _first_towns(district)
     passwords = {username: temporary_password() for username, _, _ in _DEMO}
-    hashes = {username: HASHER.hash(password) for username, password in passwords.items()}
+    hashes = {username: HASHER.hash(_bytes_of(password)) for username, password in passwords.items()}
     with district.database.write() as connection:
         for username, display_name, role in _DEMO:
             area = {WHOLE_DISTRICT} if role in (Role.GRID_KEEPER, Role.ANALYST, Role.ADMIN) else set()

@@ -244,6 +244,12 @@ def change_token(connection: Connection, token_id: str, values: Mapping[str, Any
 # --- attempts to sign in -------------------------------------------------------------------------------
 
 
+def take_turn(connection: Connection, address: str) -> None:
+    """Let attempts from one address be counted one after the other, until this transaction ends."""
+    if connection.dialect.name == "postgresql":  # SQLite has one writer at a time anyway
+        connection.execute(select(func.pg_advisory_xact_lock(func.hashtext(f"sign-in {address}"))))
+
+
 def attempts_since(
     connection: Connection, since: datetime, address: str, *, kind: str, username: str | None = None
 ) -> int:
