@@ -421,13 +421,21 @@ def datum_of_crs(name: str | CRS | Sequence[Any] | None) -> Datum | None:
     known = _NAMES.get(re.sub(r"[\s_\-:]+", "", crs.name.lower().removeprefix("gcs_")))
     if known is not None:
         return known
-    code = crs.to_epsg(min_confidence=70)
+    code = _register_code(crs)
     if code is None:
         return None
     try:
         return parse_datum(str(code))
     except CrsUnknownError:
         return None
+
+
+def _register_code(crs: CRS) -> int | None:
+    """The EPSG code of a system that may have lost it; a weak likeness counts only under the same name."""
+    for match in crs.list_authority("EPSG", min_confidence=25):
+        if CRS.from_epsg(int(match.code)).name == crs.name:
+            return int(match.code)
+    return crs.to_epsg(min_confidence=70)
 
 
 def crs_text(datum: Datum) -> str:
