@@ -46,10 +46,11 @@ def main() -> int:
     if mark.exists() and settings.database_file:
         _remove_unfinished(settings.database_file)
     mark.touch()
+    program = str(Path(sys.executable).with_name("gridmap"))
     print("no database yet: making the demo district 示范区 (正在生成示范区数据,请稍候)", file=sys.stderr)
     for arguments in to_do:
         # A separate process each: what the commands print (passwords, once) goes straight to the terminal.
-        done = subprocess.run([sys.executable, "-m", "gridmap.cli", *arguments], check=False)
+        done = subprocess.run([program, *arguments], check=False)
         if done.returncode:
             print(f"`gridmap {' '.join(arguments)}` failed; `gridmap doctor` may say why", file=sys.stderr)
             return done.returncode

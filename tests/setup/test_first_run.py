@@ -25,7 +25,7 @@ def commands(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> list[list[s
         returncode = 0
 
     def pretend(command: list[str], **_: object) -> Done:
-        run.append(command[3:])
+        run.append(command[1:])
         settings.database_file.touch()
         return Done()
 
