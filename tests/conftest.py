@@ -20,7 +20,9 @@ def shared_data() -> Path:
     """The folder of public sample data that is not part of the project; skips where there is none."""
     folder = Path(os.environ.get("GRIDMAP_SHARED_DATA") or ROOT.parent / "shared" / "data")
     if not folder.is_dir():
-        pytest.skip("no sample data: set GRIDMAP_SHARED_DATA to the folder that holds boundaries/, points/, roads/")
+        pytest.skip(
+            "no sample data: set GRIDMAP_SHARED_DATA to the folder that holds boundaries/, points/, roads/"
+        )
     return folder
 
 

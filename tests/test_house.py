@@ -119,7 +119,9 @@ def test_analysis_needs_no_database_and_no_map() -> None:
 
 
 def test_nothing_imports_ortools_beside_highspy() -> None:
-    strays = [str(f.relative_to(ROOT)) for f in _sources() for _, target in _imported(f) if target[0] == "ortools"]
+    strays = [
+        str(f.relative_to(ROOT)) for f in _sources() for _, target in _imported(f) if target[0] == "ortools"
+    ]
     assert strays == []
 
 
@@ -136,7 +138,8 @@ def _writes_session_state(node: ast.AST) -> bool:
             return ast.unparse(node.func.value).endswith("session_state")
         return False
     return any(
-        isinstance(t, ast.Subscript | ast.Attribute) and ast.unparse(t.value).endswith("session_state") for t in targets
+        isinstance(t, ast.Subscript | ast.Attribute) and ast.unparse(t.value).endswith("session_state")
+        for t in targets
     )
 
 
@@ -176,7 +179,9 @@ def test_every_variable_is_in_the_example() -> None:
 
 def test_every_package_that_is_imported_is_declared() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-    declared = {re.split(r"[\[<>=~! ]", line)[0].lower().replace("_", "-") for line in project["dependencies"]}
+    declared = {
+        re.split(r"[\[<>=~! ]", line)[0].lower().replace("_", "-") for line in project["dependencies"]
+    }
     distributions = packages_distributions()
     undeclared = set()
     for file in _sources():
@@ -192,13 +197,44 @@ def test_every_package_that_is_imported_is_declared() -> None:
 
 # --- What no file of the project may hold ------------------------------------------------------------------
 
-TEXT_KINDS = {".py", ".js", ".css", ".html", ".toml", ".json", ".md", ".sh", ".lock", ".txt", ".cfg", ".ini", ".mako", ""}
+TEXT_KINDS = {
+    ".py",
+    ".js",
+    ".css",
+    ".html",
+    ".toml",
+    ".json",
+    ".md",
+    ".sh",
+    ".lock",
+    ".txt",
+    ".cfg",
+    ".ini",
+    ".mako",
+    "",
+}
 # Written in pieces, so that this file does not hold what it looks for.
-REGISTRIES = re.compile("|".join(["pypi" + r"\.org", "pythonhosted" + r"\.org", "registry" + r"\.npmjs", "npmjs" + r"\.(?:org|com)"]))
-MACHINE_PATHS = re.compile("|".join([r"/wor" + r"k/", r"/roo" + r"t/", r"/hom" + r"e/[a-z]", r"/Use" + r"rs/[a-z]", r"[A-Z]:\\Use" + r"rs"]))
+REGISTRIES = re.compile(
+    "|".join(
+        ["pypi" + r"\.org", "pythonhosted" + r"\.org", "registry" + r"\.npmjs", "npmjs" + r"\.(?:org|com)"]
+    )
+)
+MACHINE_PATHS = re.compile(
+    "|".join(
+        [
+            r"/wor" + r"k/",
+            r"/roo" + r"t/",
+            r"/hom" + r"e/[a-z]",
+            r"/Use" + r"rs/[a-z]",
+            r"[A-Z]:\\Use" + r"rs",
+        ]
+    )
+)
 FOREIGN_URL = re.compile(r"(?:https?|wss?):" + r"//(?P<host>[A-Za-z0-9.\-\[\]:]+)|url\(\s*['\"]?//")
 # Names, not addresses: XML namespaces are identifiers, reserved examples lead nowhere, loopback is this machine.
-NAMES_ONLY = re.compile(r"^(www\.w3\.org|127\.0\.0\.1(:\d+)?|localhost(:\d+)?|\[::1\](:\d+)?|([a-z0-9-]+\.)*example(\.(com|org|net))?)$")
+NAMES_ONLY = re.compile(
+    r"^(www\.w3\.org|127\.0\.0\.1(:\d+)?|localhost(:\d+)?|\[::1\](:\d+)?|([a-z0-9-]+\.)*example(\.(com|org|net))?)$"
+)
 
 
 @cache

@@ -41,7 +41,10 @@ def project_files(project: Path = PROJECT) -> Iterator[str]:
     A change that is not committed is part of it; what git ignores (data, secrets, databases) never is.
     """
     listing = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=project, capture_output=True, check=True
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=project,
+        capture_output=True,
+        check=True,
     )
     for name in listing.stdout.decode().split("\0"):
         if name and not name.startswith(LEFT_OUT) and (project / name).is_file():
@@ -61,7 +64,16 @@ def _copy(project: Path, stage: Path) -> None:
 
 def _wheels(stage: Path) -> None:
     """Every pinned package as a wheel; a package that has none for this machine is built here, once."""
-    pip = [sys.executable, "-m", "pip", "wheel", "-qq", "--disable-pip-version-check", "--no-deps", "--wheel-dir"]
+    pip = [
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        "-qq",
+        "--disable-pip-version-check",
+        "--no-deps",
+        "--wheel-dir",
+    ]
     wheels = str(stage / "wheels")
     subprocess.run([*pip, wheels, "--requirement", str(stage / "requirements.lock")], check=True)
     subprocess.run([*pip, wheels, *INSTALLERS], check=True)
@@ -79,7 +91,9 @@ def _write_facts(stage: Path) -> None:
     """BUNDLE says which machine it is for; SHA256SUMS lets install.sh see a damaged copy."""
     uname = os.uname()
     version = ".".join(platform.python_version_tuple()[:2])
-    (stage / "BUNDLE").write_text(f'PYTHON_VERSION="{version}"\nMACHINE="{uname.sysname}-{uname.machine}"\n', "utf-8")
+    (stage / "BUNDLE").write_text(
+        f'PYTHON_VERSION="{version}"\nMACHINE="{uname.sysname}-{uname.machine}"\n', "utf-8"
+    )
     files = sorted(f for f in stage.rglob("*") if f.is_file() and f.name != "SHA256SUMS")
     lines = [f"{_digest(f)}  {f.relative_to(stage).as_posix()}" for f in files]
     (stage / "SHA256SUMS").write_text("\n".join(lines) + "\n", "utf-8")

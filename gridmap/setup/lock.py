@@ -19,7 +19,17 @@ HEADER = "# Made by `make lock` from pyproject.toml; {purpose}.\n"
 
 def _compile(target: Path, purpose: str, *options: str) -> None:
     """Resolve pyproject.toml into `target`, keeping the versions that are already there where they still fit."""
-    command = [sys.executable, "-m", "uv", "pip", "compile", "--quiet", "--universal", "--fork-strategy", "fewest"]
+    command = [
+        sys.executable,
+        "-m",
+        "uv",
+        "pip",
+        "compile",
+        "--quiet",
+        "--universal",
+        "--fork-strategy",
+        "fewest",
+    ]
     command += ["--python-version", OLDEST_PYTHON, "--no-header", "--no-annotate", "--no-emit-index-url"]
     command += [*options, "pyproject.toml", "--output-file", str(target)]
     subprocess.run(command, cwd=PROJECT, check=True)
@@ -32,7 +42,13 @@ def lock_python() -> None:
     runtime = PROJECT / "requirements.lock"
     _compile(runtime, "what running needs")
     extras = ("--extra", "test", "--extra", "bench")
-    _compile(PROJECT / "requirements-test.lock", "what running and testing need", "--constraint", str(runtime), *extras)
+    _compile(
+        PROJECT / "requirements-test.lock",
+        "what running and testing need",
+        "--constraint",
+        str(runtime),
+        *extras,
+    )
 
 
 def without_places(lock: dict) -> dict:
@@ -45,7 +61,9 @@ def without_places(lock: dict) -> dict:
 
 def lock_npm() -> None:
     """package-lock.json from package.json."""
-    subprocess.run(["npm", "install", "--package-lock-only", "--no-audit", "--no-fund"], cwd=PROJECT, check=True)
+    subprocess.run(
+        ["npm", "install", "--package-lock-only", "--no-audit", "--no-fund"], cwd=PROJECT, check=True
+    )
     file = PROJECT / "package-lock.json"
     lock = without_places(json.loads(file.read_text("utf-8")))
     file.write_text(json.dumps(lock, indent=2, ensure_ascii=False) + "\n", "utf-8")

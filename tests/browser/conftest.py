@@ -28,7 +28,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def browser() -> Iterator[Browser]:
     program = find_chromium()
     if program is None:
-        absent("no Chromium on this machine; `make test` installs it where it may", variable="GRIDMAP_REQUIRE_CHROMIUM")
+        absent(
+            "no Chromium on this machine; `make test` installs it where it may",
+            variable="GRIDMAP_REQUIRE_CHROMIUM",
+        )
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=program, args=list(CHROMIUM_ARGUMENTS))
         yield chromium
@@ -52,7 +55,9 @@ def new_context(browser: Browser, watch: Watch) -> Iterator[Callable[..., Browse
     made: list[BrowserContext] = []
 
     def make(**options: Any) -> BrowserContext:
-        context = browser.new_context(**({"viewport": DESKTOP, "locale": "zh-CN", "accept_downloads": True} | options))
+        context = browser.new_context(
+            **({"viewport": DESKTOP, "locale": "zh-CN", "accept_downloads": True} | options)
+        )
         context.set_default_timeout(15_000)
         watch.follow(context)
         made.append(context)

@@ -35,7 +35,9 @@ class _Handler(SimpleHTTPRequestHandler):
 
 @pytest.fixture
 def map_url(tmp_path: Path) -> Iterator[str]:
-    subprocess.run([sys.executable, "-c", MAKE_MAP], cwd=tmp_path, check=True, env={"PYTHONPATH": str(VENDOR.parents[2])})
+    subprocess.run(
+        [sys.executable, "-c", MAKE_MAP], cwd=tmp_path, check=True, env={"PYTHONPATH": str(VENDOR.parents[2])}
+    )
     (tmp_path / "assets").symlink_to(VENDOR.parent)
     (tmp_path / "favicon.ico").touch()
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Handler, directory=str(tmp_path)))

@@ -42,5 +42,8 @@ def test_a_server_answers_with_the_environment_it_was_given_and_ends(script: Pat
 
 def test_a_server_that_cannot_start_shows_its_log(script: Path) -> None:
     script.write_text("import streamlit as st\nraise RuntimeError('坏配置')\napp = st.App('page.py')\n")
-    with pytest.raises(RuntimeError, match="坏配置"), run_server(log_file=script.with_name("log"), script=script):
+    with (
+        pytest.raises(RuntimeError, match="坏配置"),
+        run_server(log_file=script.with_name("log"), script=script),
+    ):
         pass

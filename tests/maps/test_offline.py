@@ -77,7 +77,10 @@ def test_every_local_address_is_a_file_that_set_up_provides() -> None:
 
 def test_a_path_in_front_reaches_our_own_plugins_too() -> None:
     class Ours(JSCSSMixin):
-        default_js = [("ours", "/assets/ours.js"), ("geoman", "/assets/vendor/leaflet-geoman/leaflet-geoman.min.js")]
+        default_js = [
+            ("ours", "/assets/ours.js"),
+            ("geoman", "/assets/vendor/leaflet-geoman/leaflet-geoman.min.js"),
+        ]
 
     offline.localise("/gridmap/assets/vendor/")
     assert [url for _, url in Ours.default_js] == [

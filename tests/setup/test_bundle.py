@@ -35,7 +35,9 @@ def test_ignored_files_and_tests_stay_at_home(project: Path) -> None:
 
 
 def test_the_name_says_for_which_machine_it_is() -> None:
-    assert bundle.bundle_name().endswith(f"{platform.machine()}-py{platform.python_version().rsplit('.', 1)[0]}")
+    assert bundle.bundle_name().endswith(
+        f"{platform.machine()}-py{platform.python_version().rsplit('.', 1)[0]}"
+    )
 
 
 def _unpacked(tmp_path: Path, *, machine: str | None = None) -> Path:
@@ -77,7 +79,9 @@ def test_starting_before_installing_says_what_to_do(tmp_path: Path) -> None:
     assert "install.sh" in answer.stderr
 
 
-@pytest.mark.parametrize("script", [INSTALL, START, bundle.SCRIPTS.parent / "make_venv.sh"], ids=lambda p: p.name)
+@pytest.mark.parametrize(
+    "script", [INSTALL, START, bundle.SCRIPTS.parent / "make_venv.sh"], ids=lambda p: p.name
+)
 def test_scripts_are_plain_shell(script: Path) -> None:
     assert script.read_text("utf-8").startswith("#!/bin/sh\n")
     subprocess.run(["sh", "-n", str(script)], check=True)
@@ -85,13 +89,18 @@ def test_scripts_are_plain_shell(script: Path) -> None:
 
 def _closed() -> list[str]:
     """A command prefix under which there is no network at all."""
-    if not shutil.which("unshare") or subprocess.run(["unshare", "-n", "true"], check=False, capture_output=True).returncode:
+    if (
+        not shutil.which("unshare")
+        or subprocess.run(["unshare", "-n", "true"], check=False, capture_output=True).returncode
+    ):
         pytest.skip("no right to make a network namespace here, so 'without network' could not be shown")
     return ["unshare", "-n"]
 
 
 @pytest.mark.bundle
-@pytest.mark.skipif(not os.environ.get("GRIDMAP_TEST_BUNDLE"), reason="builds 200 MB from packages: GRIDMAP_TEST_BUNDLE=1")
+@pytest.mark.skipif(
+    not os.environ.get("GRIDMAP_TEST_BUNDLE"), reason="builds 200 MB from packages: GRIDMAP_TEST_BUNDLE=1"
+)
 def test_the_bundle_installs_where_there_is_no_network(tmp_path: Path) -> None:
     prefix = _closed()
     archive = bundle.make_bundle(target=tmp_path / "dist")
@@ -100,5 +109,7 @@ def test_the_bundle_installs_where_there_is_no_network(tmp_path: Path) -> None:
     (folder,) = (tmp_path / "there").iterdir()
     environment = {"PATH": os.environ["PATH"], "HOME": os.environ["HOME"], "LANG": "C.UTF-8"}
     subprocess.run([*prefix, "./install.sh"], cwd=folder, env=environment, check=True)
-    doctor = "from gridmap.setup.doctor import *; f = diagnose(); print(report(f)); raise SystemExit(is_broken(f))"
+    doctor = (
+        "from gridmap.setup.doctor import *; f = diagnose(); print(report(f)); raise SystemExit(is_broken(f))"
+    )
     subprocess.run([*prefix, ".venv/bin/python", "-c", doctor], cwd=folder, env=environment, check=True)

@@ -47,7 +47,7 @@ def test_an_old_python_is_broken() -> None:
 class _Poor(sqlite3.Connection):
     """A SQLite that was built without the spatial index."""
 
-    def execute(self, statement: str, *parameters):  # noqa: ANN002, ANN201
+    def execute(self, statement: str, *parameters):
         if "rtree" in statement:
             raise sqlite3.OperationalError("no such module: rtree")
         return super().execute(statement, *parameters)
@@ -82,7 +82,10 @@ def test_a_password_never_reaches_the_report() -> None:
     def refuse() -> str:
         raise OSError("no route to postgresql://gridmap:geheim@db/gridmap")
 
-    for url in ("postgresql+psycopg://gridmap:geheim@db/gridmap", "postgresql://db/gridmap?password=geheim&x=1"):
+    for url in (
+        "postgresql+psycopg://gridmap:geheim@db/gridmap",
+        "postgresql://db/gridmap?password=geheim&x=1",
+    ):
         finding = doctor.database(refuse, url)
         assert finding.health is Health.BROKEN
         assert "geheim" not in doctor.report([finding])

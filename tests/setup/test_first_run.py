@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from gridmap.setup import first_run
 from gridmap.settings import Settings
+from gridmap.setup import first_run
 
 
 @pytest.fixture
@@ -58,7 +58,9 @@ def test_a_deployment_may_want_no_demo(settings: Settings, monkeypatch: pytest.M
     assert first_run.steps(settings) == []
 
 
-def test_a_run_that_broke_off_starts_over(commands, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_that_broke_off_starts_over(
+    commands, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     class Failed:
         returncode = 3
 

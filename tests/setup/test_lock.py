@@ -34,7 +34,10 @@ def _extras() -> list[str]:
 
 @pytest.mark.parametrize(
     ("lock", "declared"),
-    [("requirements.lock", PROJECT["dependencies"]), ("requirements-test.lock", PROJECT["dependencies"] + _extras())],
+    [
+        ("requirements.lock", PROJECT["dependencies"]),
+        ("requirements-test.lock", PROJECT["dependencies"] + _extras()),
+    ],
 )
 def test_every_declared_package_is_pinned_inside_its_range(lock: str, declared: list[str]) -> None:
     pins = _pins(lock)
@@ -54,5 +57,7 @@ def test_a_lock_names_no_place(lock: str) -> None:
 
 
 def test_an_npm_lock_loses_its_places_and_keeps_its_hashes() -> None:
-    lock = {"packages": {"node_modules/a": {"version": "1", "resolved": "x", "integrity": "sha", "funding": {}}}}
+    lock = {
+        "packages": {"node_modules/a": {"version": "1", "resolved": "x", "integrity": "sha", "funding": {}}}
+    }
     assert without_places(lock) == {"packages": {"node_modules/a": {"version": "1", "integrity": "sha"}}}

@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 from streamlit import config
 
-CONFIG = tomllib.loads((Path(__file__).resolve().parents[2] / ".streamlit" / "config.toml").read_text("utf-8"))
+CONFIG = tomllib.loads(
+    (Path(__file__).resolve().parents[2] / ".streamlit" / "config.toml").read_text("utf-8")
+)
 WHITE = "#ffffff"
 
 

@@ -10,7 +10,9 @@ import pytest
 from gridmap.setup import system
 
 
-def test_a_browser_that_is_named_is_used_and_a_wrong_name_is_not_replaced(monkeypatch, tmp_path: Path) -> None:
+def test_a_browser_that_is_named_is_used_and_a_wrong_name_is_not_replaced(
+    monkeypatch, tmp_path: Path
+) -> None:
     program = tmp_path / "my-browser"
     program.touch()
     monkeypatch.setenv("GRIDMAP_CHROMIUM", str(program))
@@ -37,7 +39,9 @@ def test_a_postgresql_without_postgis_does_not_count(monkeypatch, tmp_path: Path
     old = _postgresql(tmp_path, "9.6", postgis=True)
     middle = _postgresql(tmp_path, "15", postgis=True)
     newest = _postgresql(tmp_path, "17", postgis=False)
-    monkeypatch.setattr(system.glob, "glob", lambda pattern: [str(newest), str(middle), str(old)] if "lib" in pattern else [])
+    monkeypatch.setattr(
+        system.glob, "glob", lambda pattern: [str(newest), str(middle), str(old)] if "lib" in pattern else []
+    )
     monkeypatch.setattr(shutil, "which", lambda _: None)
     assert system.find_postgis() == middle
 
@@ -66,7 +70,9 @@ def test_nothing_is_run_when_nothing_is_missing(monkeypatch, capsys) -> None:
 def test_without_the_right_to_install_the_message_says_what_a_person_can_do(monkeypatch, capsys) -> None:
     monkeypatch.setattr(system, "NEEDS", (_need(None),))
     monkeypatch.setattr(system, "_root_prefix", lambda: None)
-    monkeypatch.setattr(system.subprocess, "run", lambda *_, **__: pytest.fail("ran a command without the right to"))
+    monkeypatch.setattr(
+        system.subprocess, "run", lambda *_, **__: pytest.fail("ran a command without the right to")
+    )
     assert system.main() == 0
     message = capsys.readouterr().err
     assert "thing is not on this machine" in message

@@ -79,7 +79,11 @@ def test_comments_that_ask_for_a_map_file_go_and_nothing_else(text: bytes, left:
 
 
 def test_no_served_file_asks_for_a_map_file() -> None:
-    asking = [a.target for a in vendor.ASSETS if b"\n//# sourceMappingURL" in (vendor.VENDOR / a.target).read_bytes()]
+    asking = [
+        a.target
+        for a in vendor.ASSETS
+        if b"\n//# sourceMappingURL" in (vendor.VENDOR / a.target).read_bytes()
+    ]
     assert asking == []
 
 
@@ -117,7 +121,9 @@ def test_every_pinned_package_lies_in_the_lock_without_a_place() -> None:
     assert "://" not in lock
 
 
-def test_without_a_way_to_a_registry_the_advice_is_the_bundle(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_without_a_way_to_a_registry_the_advice_is_the_bundle(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     def fail(*_: object, **__: object) -> None:
         raise subprocess.CalledProcessError(1, "npm ci")
 

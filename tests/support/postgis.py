@@ -60,7 +60,9 @@ class Cluster:
         name = f"t_{uuid.uuid4().hex[:12]}"
         with self._admin() as admin:
             admin.execute(
-                sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(TEMPLATE))
+                sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
+                    sql.Identifier(name), sql.Identifier(TEMPLATE)
+                )
             )
         try:
             yield self.url(name)
@@ -118,7 +120,9 @@ def running_cluster() -> Iterator[Cluster]:
                 **as_user,
             )
         if done.returncode:
-            log = "\n".join(f.read_text(errors="replace") for f in (root / f"{program}.err", root / "log") if f.exists())
+            log = "\n".join(
+                f.read_text(errors="replace") for f in (root / f"{program}.err", root / "log") if f.exists()
+            )
             raise RuntimeError(f"{program} failed with {done.returncode}:\n{log}")
 
     data = str(root / "data")

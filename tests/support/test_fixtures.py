@@ -55,7 +55,11 @@ def test_a_clock_without_a_zone_is_refused() -> None:
 
 @pytest.mark.parametrize(
     ("variables", "outcome"),
-    [({}, pytest.skip.Exception), ({"CI": "true"}, pytest.fail.Exception), ({"NEED_IT": "1"}, pytest.fail.Exception)],
+    [
+        ({}, pytest.skip.Exception),
+        ({"CI": "true"}, pytest.fail.Exception),
+        ({"NEED_IT": "1"}, pytest.fail.Exception),
+    ],
 )
 def test_what_is_missing_fails_where_the_suite_decides(monkeypatch, variables, outcome) -> None:
     monkeypatch.delenv("CI", raising=False)
