@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import numpy as np
 import shapely
-from sqlalchemy import Connection, Select, and_, bindparam, case, func, insert, or_, select, update
+from sqlalchemy import Connection, Select, and_, case, func, or_, select
 from sqlalchemy.sql.elements import ColumnElement
 
-from gridmap.domain.elements import Element, Operation, Source, to_payload
+from gridmap.domain.elements import Element, Operation, Source, properties_text, time_text, to_payload
 from gridmap.domain.names import search_key
-from gridmap.storage import sqlite
+from gridmap.storage import bulk, sqlite
 from gridmap.storage.database import Commit, in_box
-from gridmap.storage.geometry import decode_column
+from gridmap.storage.geometry import SRID, decode_column, encode_column
 from gridmap.storage.history import append
 from gridmap.storage.tables import element as table
 from gridmap.storage.tables import membership
@@ -31,29 +31,6 @@ def _to_element(row: Any) -> Element:
     values["geometry"] = values.pop("geom")
     values["source"] = Source(values["source"])
     return Element(**values)
-
-
-def _to_row(element: Element) -> dict[str, Any]:
-    return {
-        "id": element.id,
-        "layer": element.layer,
-        "code": element.code,
-        "name": element.name,
-        "geom": element.geometry,
-        "properties": dict(element.properties),
-        "source": element.source.value,
-        "revision": element.revision,
-        "sequence": element.sequence,
-        "verified_at": element.verified_at,
-        "verified_by": element.verified_by,
-        "due_at": element.due_at,
-        "created_at": element.created_at,
-        "created_by": element.created_by,
-        "updated_at": element.updated_at,
-        "updated_by": element.updated_by,
-        "is_retired": element.is_retired,
-        "search_key": search_key(element.code, element.name),
-    }
 
 
 def get(connection: Connection, element_id: str) -> Element | None:
@@ -297,49 +274,135 @@ def save(
     An element whose `revision` is 0 is new. The stored ones come back: with the next revision number, the
     commit's sequence, its actor and its time. `bases` are the revisions that the editors had seen.
     """
-    stored = [
-        replace(
-            one,
-            revision=one.revision + 1,
-            sequence=commit.sequence,
-            created_at=one.created_at or commit.at,
-            created_by=one.created_by or commit.actor,
-            updated_at=commit.at,
-            updated_by=commit.actor,
-        )
-        for one in elements
-    ]
-    new = [one for one in stored if one.revision == 1]
-    known = [one for one in stored if one.revision > 1]
-    for start in range(0, len(new), _CHUNK):
-        _insert(commit.connection, new[start : start + _CHUNK])
-    for start in range(0, len(known), _CHUNK):
-        _update(commit.connection, known[start : start + _CHUNK])
-    append(commit, stored, [to_payload(one) for one in stored], operation, bases or [None] * len(stored))
+    if not elements:
+        return []
+    stored = [_stamped(one, commit) for one in elements]
+    encoded = _encode(stored)
+    is_new = np.array([one.revision == 1 for one in stored], dtype=bool)
+    _insert(commit.connection, encoded, np.flatnonzero(is_new).tolist())
+    _update(commit.connection, encoded, np.flatnonzero(~is_new).tolist())
+    append(commit, stored, encoded.payloads, operation, bases or [None] * len(stored))
     return stored
 
 
-def _insert(connection: Connection, elements: Sequence[Element]) -> None:
-    rows = [_to_row(one) for one in elements]
-    if connection.engine.dialect.name != "sqlite":
-        connection.execute(insert(table), rows)
+def _stamped(one: Element, commit: Commit) -> Element:
+    # by hand: `replace` looks every field up anew, which tells at a hundred thousand
+    return Element(
+        id=one.id,
+        layer=one.layer,
+        code=one.code,
+        name=one.name,
+        geometry=one.geometry,
+        properties=one.properties,
+        source=one.source,
+        revision=one.revision + 1,
+        sequence=commit.sequence,
+        verified_at=one.verified_at,
+        verified_by=one.verified_by,
+        due_at=one.due_at,
+        created_at=one.created_at or commit.at,
+        created_by=one.created_by or commit.actor,
+        updated_at=commit.at,
+        updated_by=commit.actor,
+        is_retired=one.is_retired,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Encoded:
+    """Elements with their costly parts encoded column by column; parallel lists."""
+
+    elements: list[Element]
+    geometries: np.ndarray
+    wkb: list[bytes]
+    blobs: list[bytes]
+    properties: list[str]
+    payloads: list[str]
+
+    def row(self, at: int, *, is_embedded: bool) -> tuple[Any, ...]:
+        """The values of `_ROW` for one element, as the database keeps them."""
+        one = self.elements[at]
+        return (
+            one.id,
+            one.layer,
+            one.code,
+            one.name,
+            self.blobs[at] if is_embedded else _EWKB_START[self.wkb[at][:5]] + self.wkb[at][5:].hex(),
+            self.properties[at],
+            one.source.value,
+            one.revision,
+            one.sequence,
+            time_text(one.verified_at),
+            one.verified_by,
+            time_text(one.due_at),
+            time_text(one.created_at),
+            one.created_by,
+            time_text(one.updated_at),
+            one.updated_by,
+            one.is_retired,
+            search_key(one.code, one.name),
+        )
+
+
+_ROW = (
+    "id", "layer", "code", "name", "geom", "properties", "source", "revision", "sequence", "verified_at",
+    "verified_by", "due_at", "created_at", "created_by", "updated_at", "updated_by", "is_retired", "search_key",
+)  # fmt: skip
+
+
+class _EwkbStart(dict[bytes, str]):
+    """How the EWKB of a geometry in EPSG:4326 begins, by how its WKB begins (byte order and type)."""
+
+    def __missing__(self, start: bytes) -> str:
+        kind = int.from_bytes(start[1:], "little") | 0x20000000
+        self[start] = (b"\x01" + kind.to_bytes(4, "little") + SRID.to_bytes(4, "little")).hex()
+        return self[start]
+
+
+_EWKB_START = _EwkbStart()
+
+
+def _encode(elements: list[Element]) -> _Encoded:
+    geometries = np.empty(len(elements), dtype=object)
+    geometries[:] = [one.geometry for one in elements]
+    wkb, blobs = encode_column(geometries)
+    properties = [properties_text(one) for one in elements]
+    payloads = [
+        to_payload(one, wkb=shape, properties=values)
+        for one, shape, values in zip(elements, wkb, properties, strict=True)
+    ]
+    return _Encoded(elements, geometries, wkb, blobs, properties, payloads)
+
+
+def _insert(connection: Connection, encoded: _Encoded, which: list[int]) -> None:
+    if not which:
         return
-    first = (
-        connection.exec_driver_sql("SELECT seq FROM sqlite_sequence WHERE name = 'element'").scalar() or 0
-    ) + 1
-    pks = list(range(first, first + len(rows)))
-    connection.execute(insert(table), [{"pk": pk, **row} for pk, row in zip(pks, rows, strict=True)])
-    sqlite.index_boxes(connection, pks, [one.geometry for one in elements])
+    if connection.engine.dialect.name != "sqlite":
+        bulk.insert(connection, "element", _ROW, [encoded.row(at, is_embedded=False) for at in which])
+        return
+    last = connection.exec_driver_sql("SELECT seq FROM sqlite_sequence WHERE name = 'element'").scalar() or 0
+    rows = [(pk, *encoded.row(at, is_embedded=True)) for pk, at in enumerate(which, last + 1)]
+    bulk.insert(connection, "element", ("pk", *_ROW), rows)
+    sqlite.index_boxes(connection, range(last + 1, last + 1 + len(which)), encoded.geometries[which])
 
 
-def _update(connection: Connection, elements: Sequence[Element]) -> None:
-    rows = [_to_row(one) for one in elements]
-    statement = update(table).where(table.c.id == bindparam("which"))
-    connection.execute(statement, [{"which": row.pop("id"), **row} for row in rows])
-    if connection.engine.dialect.name == "sqlite":
-        ids = [one.id for one in elements]
-        pks = dict(connection.execute(select(table.c.id, table.c.pk).where(table.c.id.in_(ids))).all())
-        sqlite.index_boxes(connection, [pks[one.id] for one in elements], [one.geometry for one in elements])
+def _update(connection: Connection, encoded: _Encoded, which: list[int]) -> None:
+    if not which:
+        return
+    is_embedded = connection.engine.dialect.name == "sqlite"
+    mark = _mark(connection)
+    columns = ", ".join(f"{name} = {mark}" for name in _ROW[1:])
+    rows = [encoded.row(at, is_embedded=is_embedded) for at in which]
+    connection.exec_driver_sql(
+        f"UPDATE element SET {columns} WHERE id = {mark}", [(*row[1:], row[0]) for row in rows]
+    )
+    if is_embedded:
+        ids = [row[0] for row in rows]
+        pks: dict[str, int] = {}
+        for start in range(0, len(ids), _CHUNK):
+            query = select(table.c.id, table.c.pk).where(table.c.id.in_(ids[start : start + _CHUNK]))
+            pks |= dict(connection.execute(query).all())
+        sqlite.index_boxes(connection, [pks[one] for one in ids], encoded.geometries[which])
 
 
 def properties_of(arrays: LayerArrays, index: int) -> dict[str, Any]:

@@ -34,6 +34,21 @@ def encode_gpkg(geometry: BaseGeometry) -> bytes:
     return _BOX_HEADER.pack(b"GP", 0, 0b011, SRID, min_x, max_x, min_y, max_y) + wkb
 
 
+def encode_column(geometries: np.ndarray) -> tuple[list[bytes], list[bytes]]:
+    """The WKB (little endian) and the GeoPackage blobs of many lon/lat geometries, as `encode_gpkg` makes them."""
+    wkb: list[bytes] = shapely.to_wkb(geometries, byte_order=1).tolist()
+    point = _POINT_HEADER.pack(b"GP", 0, 0b001, SRID)
+    is_point = (shapely.get_type_id(geometries) == 0).tolist()
+    if all(is_point):
+        return wkb, [point + one for one in wkb]
+    boxes = shapely.bounds(geometries)[:, [0, 2, 1, 3]].tolist()
+    heads = (
+        point if flag else _BOX_HEADER.pack(b"GP", 0, 0b011, SRID, *box)
+        for flag, box in zip(is_point, boxes, strict=True)
+    )  # fmt: skip
+    return wkb, [head + one for head, one in zip(heads, wkb, strict=True)]
+
+
 def wkb_of_gpkg(blob: bytes) -> bytes:
     """The WKB inside a GeoPackage blob; raises ValueError when it is none."""
     if blob[:2] != b"GP":

@@ -8,7 +8,6 @@ without breaking the chain, and the hash that stays tells nothing about it.
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import json
 from collections.abc import Iterator, Sequence
@@ -16,9 +15,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, func, insert, select, update
+from sqlalchemy import Connection, Select, func, select, update
 
 from gridmap.domain.elements import Element, Operation, Revision, from_payload, time_text
+from gridmap.storage import bulk
 from gridmap.storage.database import GENESIS, Commit
 from gridmap.storage.tables import district_state
 from gridmap.storage.tables import revision as table
@@ -38,7 +38,7 @@ _SEEN_COLUMNS = (
 
 
 def _keyed(secret: bytes, text: str) -> str:
-    return hmac.new(secret, text.encode(), hashlib.sha256).hexdigest()
+    return hmac.digest(secret, text.encode(), "sha256").hex()
 
 
 def _link(secret: bytes, previous: str, facts: Sequence[Any], payload_hash: str) -> str:
@@ -56,7 +56,7 @@ def append(
 ) -> None:
     """Write one revision per element, chained to the newest one, and move the commit's chain head."""
     at = time_text(commit.at)
-    rows = []
+    rows: list[tuple[Any, ...]] = []
     for element, payload, base in zip(elements, payloads, bases, strict=True):
         facts = (
             commit.sequence, element.id, element.layer, element.revision, operation.value,
@@ -64,13 +64,8 @@ def append(
         )  # fmt: skip
         payload_hash = _keyed(commit.secret, payload)
         commit.chain_head = _link(commit.secret, commit.chain_head, facts, payload_hash)
-        row = dict(zip(_SEEN_COLUMNS, facts, strict=True))
-        rows.append(
-            row
-            | {"at": commit.at, "payload": payload, "payload_hash": payload_hash, "hash": commit.chain_head}
-        )
-    for start in range(0, len(rows), _CHUNK):
-        commit.connection.execute(insert(table), rows[start : start + _CHUNK])
+        rows.append((*facts, payload, payload_hash, commit.chain_head))
+    bulk.insert(commit.connection, "revision", (*_SEEN_COLUMNS, "payload", "payload_hash", "hash"), rows)
 
 
 def _to_revision(row: Any) -> Revision:
