@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import threading
+import weakref
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 
+import numpy as np
 import shapely
 from shapely.geometry.base import BaseGeometry
 
@@ -12,6 +16,7 @@ from gridmap.domain.roles import WHOLE_DISTRICT, Permission, User
 from gridmap.errors import PermissionDenied
 from gridmap.services.district import District
 from gridmap.storage import access_log
+from gridmap.storage.database import Database
 
 # A border drawn with the neighbour's own vertices may leave a few centimetres to rounding.
 _SLACK_DEGREES = 2e-6
@@ -52,9 +57,36 @@ def visible_layers(district: District, user: User) -> list[Layer]:
 
 
 def require_sight(district: District, user: User, layer: Layer) -> None:
-    """Pass when the user may see the layer; raises PermissionDenied otherwise."""
+    """
+    Pass when the user may see the layer; raises PermissionDenied otherwise.
+
+    Sight of a layer that is not for everybody is written to the log, once an hour for each user and address.
+    """
     if not sees(user, layer):
         raise refuse(district, user, "view", layer.id, zh=f"您没有查看“{layer.title}”图层的权限。")
+    if layer.privacy is not Privacy.INTERNAL:
+        _note_view(district, user, layer)
+
+
+_NOTE_EVERY = timedelta(hours=1)
+_MOST_NOTED = 50_000
+_noted: weakref.WeakKeyDictionary[Database, dict[tuple[str, str, str], datetime]] = weakref.WeakKeyDictionary()
+_noted_lock = threading.Lock()
+
+
+def _note_view(district: District, user: User, layer: Layer) -> None:
+    now, key = district.clock(), (user.username, user.address, layer.id)
+    with _noted_lock:
+        noted = _noted.setdefault(district.database, {})
+        if key in noted and now - noted[key] < _NOTE_EVERY:
+            return
+        if len(noted) > _MOST_NOTED:
+            noted.clear()
+        noted[key] = now
+    with district.database.write() as connection:
+        access_log.append(
+            connection, at=now, kind="view", username=user.username, address=user.address, target=layer.id
+        )
 
 
 def may_edit(user: User, layer: Layer) -> bool:
@@ -91,7 +123,14 @@ def lies_inside(district: District, user: User, geometries: Sequence[BaseGeometr
     if area is None:
         return True
     shapely.prepare(reach := area.buffer(_SLACK_DEGREES))
-    return all(bool(shapely.covers(reach, geometry)) for geometry in geometries)
+    return all(bool(shapely.covers(reach, _sound(geometry))) for geometry in geometries)
+
+
+def _sound(geometry: BaseGeometry) -> BaseGeometry:
+    """A form that can be computed with: the rules refuse broken shapes with better words, but later."""
+    if shapely.is_valid(geometry) or not np.isfinite(shapely.get_coordinates(geometry)).all():
+        return geometry
+    return shapely.make_valid(geometry)
 
 
 def _outside(layer: Layer) -> str:
