@@ -117,6 +117,13 @@ def _living(district: District, layer: Layer, element_id: str) -> Element:
     return found
 
 
+def present_revision(district: District, user: User, layer_id: str, element_id: str) -> int:
+    """The number of the element's newest revision, deleted or not; for writers who take it as it is."""
+    layer = district.catalogue.layer(layer_id)
+    access.require_sight(district, user, layer)
+    return _any(district, layer, element_id).revision
+
+
 def find(district: District, user: User, query: Query, *, limit: int = 100, offset: int = 0) -> Page:
     """One page of the elements that `query` asks for, and their total number."""
     layer = district.catalogue.layer(query.layer)
