@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine
@@ -23,3 +25,26 @@ def create_spatial(connection: Connection) -> None:
 def announce(connection: Connection, sequence: int) -> None:
     """Tell listeners, when this transaction commits, that the district has reached `sequence`."""
     connection.exec_driver_sql("SELECT pg_notify(%s, %s)", (CHANNEL, str(sequence)))
+
+
+@contextmanager
+def listening(engine: Engine) -> Iterator[Callable[[float], bool]]:
+    """
+    A connection of its own that hears announcements.
+
+    Yields a function that waits for up to so many seconds and tells whether one came; it raises the driver's
+    error when the server is gone.
+    """
+    fairy = engine.raw_connection()
+    driver: Any = fairy.driver_connection
+    fairy.detach()  # it stays open for hours and must not count as one of the pool's
+    try:
+        driver.autocommit = True
+        driver.execute(f"LISTEN {CHANNEL}")
+
+        def heard(seconds: float) -> bool:
+            return any(True for _ in driver.notifies(timeout=seconds, stop_after=1))
+
+        yield heard
+    finally:
+        driver.close()
