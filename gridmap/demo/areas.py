@@ -10,11 +10,11 @@ from gridmap.demo.barriers import Barriers
 from gridmap.demo.chance import stream
 from gridmap.demo.grids import Grids
 from gridmap.demo.lattice import (
-    CORNER_STRAY,
     Indices,
     Lattice,
     Mask,
     Shape,
+    convex,
     settle,
 )
 
@@ -29,11 +29,13 @@ def border_ranks(number: Indices, label: Indices) -> tuple[Indices, Indices]:
     return along_x, along_y
 
 
-def settle_corners(seed: int, lattice: Lattice, barriers: Barriers, number: Indices, grids: Grids) -> NDArray[np.float64]:
+def settle_corners(
+    seed: int, lattice: Lattice, barriers: Barriers, number: Indices, grids: Grids
+) -> NDArray[np.float64]:
     """Corners' lattice coordinates: a little disorder, then waters and borders smoothed, the motorway kept straight."""
-    place = lattice.corners()
-    held = _motorway_corners(barriers, place.shape[:2])
-    place += np.where(held[..., None], 0.0, (stream(seed, "corners").random(place.shape) - 0.5) * 0.20)
+    home = lattice.corners()
+    held = _motorway_corners(barriers, home.shape[:2])
+    place = home + np.where(held[..., None], 0.0, (stream(seed, "corners").random(home.shape) - 0.5) * 0.20)
     rank_x, rank_y = 2 * barriers.rank_x(), 2 * barriers.rank_y()
     divisions = (
         (1, grids.micro_grid), (1, grids.police_grid), (3, grids.committee), (5, grids.town),
@@ -41,7 +43,7 @@ def settle_corners(seed: int, lattice: Lattice, barriers: Barriers, number: Indi
     for importance, division in divisions:
         along_x, along_y = border_ranks(number, division.label)
         rank_x, rank_y = np.maximum(rank_x, importance * along_x), np.maximum(rank_y, importance * along_y)
-    return settle(place, CORNER_STRAY, rank_x, rank_y, held)
+    return convex(settle(place, home, rank_x, rank_y, held), home)
 
 
 def _motorway_corners(barriers: Barriers, shape: tuple[int, int]) -> Mask:

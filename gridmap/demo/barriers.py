@@ -81,6 +81,13 @@ class Barriers:
     def _ranks(self) -> Indices:
         return np.array([0, *(line.rank for line in self.lines)], dtype=np.int64)
 
+    def end_motorway(self, first: int, last: int) -> None:
+        """Keep of the motorway the sides from column `first` to `last`."""
+        row = self.number_x[:, self.motorway_row]
+        columns = np.arange(len(row))
+        is_motorway = self._ranks()[row] == Rank.MOTORWAY
+        row[is_motorway & ((columns < first) | (columns > last))] = 0
+
     def lay(self, path: Indices, line: Line) -> None:
         """Put `line` on the sides along `path` (n, 2) that carry nothing yet."""
         self.lines.append(line)
@@ -131,11 +138,15 @@ def _lay_motorway(barriers: Barriers, land: Land, words: Words) -> None:
     row = barriers.motorway_row
     dry = land.dry & ~land.beyond_river
     columns = np.flatnonzero(dry[:, row] & dry[:, row - 1])
-    path = np.stack([np.arange(columns[0] + 2, columns[-1]), np.full(columns[-1] - columns[0] - 2, row)], axis=1)
+    path = np.stack(
+        [np.arange(columns[0] + 2, columns[-1]), np.full(columns[-1] - columns[0] - 2, row)], axis=1
+    )
     barriers.lay(path, Line(Rank.MOTORWAY, words.road("高速公路"), 35))
 
 
-def _lay_drawn(barriers: Barriers, corners: cKDTree, shape: tuple[int, int], land: Land, allowed: Mask) -> None:
+def _lay_drawn(
+    barriers: Barriers, corners: cKDTree, shape: tuple[int, int], land: Land, allowed: Mask
+) -> None:
     """The railway and the big river, which are drawn by hand; the river hugs the district's edge."""
     step_m = land.lattice.side_m / 3
     for run in _runs(walk(corners, shape, np.array(_RAILWAY), step_m), allowed):

@@ -76,7 +76,9 @@ def read_facts(folder: Path = FACTS_FOLDER) -> Facts:
         table = tomllib.loads((folder / "towns.toml").read_text(encoding="utf-8"))
         lines = (folder / "committees.txt").read_text(encoding="utf-8").splitlines()
     except OSError as error:
-        raise FactsError(f"the demo's facts are missing: {error}; restore {folder}", file=str(folder)) from error
+        raise FactsError(
+            f"the demo's facts are missing: {error}; restore {folder}", file=str(folder)
+        ) from error
     towns = tuple(sorted((Town(**one) for one in table["towns"]), key=lambda town: town.code))
     rows = (line.split(maxsplit=1) for line in lines if line and not line.startswith("#"))
     committees = tuple(sorted((Committee(code, name) for code, name in rows), key=lambda one: one.code))

@@ -15,12 +15,13 @@ from gridmap.demo.chance import Floats
 from gridmap.demo.facts import Committee, Facts
 from gridmap.demo.land import Land
 from gridmap.demo.lattice import Indices
-from gridmap.demo.partition import Graph, split, unit_graph
+from gridmap.demo.partition import Graph, grow, split, unit_graph
 
 _POLICE_GRIDS = 400
 _COMMITTEES_PER_BEAT = 3.0
 _COMMITTEES_PER_GOVERNANCE_GRID = 1.45
 _RESIDENTS_PER_MICRO_GRID = 720.0
+_SMALLEST = 4  # cells in a micro grid
 _LARGE_STATION = 50  # committees from which a town has two police stations
 
 
@@ -58,7 +59,9 @@ class Grids:
 def draw_grids(cells: Graph, town: Indices, land: Land, facts: Facts) -> Grids:
     """All divisions of the district below the towns, which are given per cell."""
     ground = np.where(land.ground[land.inside], land.area_m2[land.inside], 0.04 * land.area_m2[land.inside])
-    towns = Division(town, [one.code for one in facts.towns], [one.name for one in facts.towns], _none(len(facts.towns)))
+    towns = Division(
+        town, [one.code for one in facts.towns], [one.name for one in facts.towns], _none(len(facts.towns))
+    )
     committee, committees = _draw_committees(cells, towns, ground, facts)
     people = np.bincount(committee.label, cells.mass, len(committees))
     units = unit_graph(cells, committee.label, people)
@@ -125,7 +128,10 @@ def _draw_committees(
                                           _centres(cells, label, len(parent))[part, 0]))].tolist())  # fmt: skip
     committees = [one for members in of_town for one in members]
     division = Division(
-        _renumbered(label, np.array(order)), [one.code for one in committees], [one.name for one in committees], parent
+        _renumbered(label, np.array(order)),
+        [one.code for one in committees],
+        [one.name for one in committees],
+        parent,
     )
     return division, committees
 
@@ -151,7 +157,10 @@ def _draw_beats(
         for t, n in zip(in_town[station_order], number, strict=True)
     ]
     stations_ = Division(
-        _renumbered(station[committee.label], station_order), station_codes, station_names, in_town[station_order]
+        _renumbered(station[committee.label], station_order),
+        station_codes,
+        station_names,
+        in_town[station_order],
     )
     in_station = _renumbered(in_station, station_order)
     beat_order = _reading_order(in_station, _centres(cells, beat[committee.label], len(in_station)))
@@ -160,7 +169,10 @@ def _draw_beats(
     beats_ = Division(
         _renumbered(beat[committee.label], beat_order),
         [f"{station_codes[s]}{n:02d}" for s, n in zip(parent, number, strict=True)],
-        [f"{station_names[s].removesuffix('派出所(模拟)')}第{n:02d}警务区" for s, n in zip(parent, number, strict=True)],
+        [
+            f"{station_names[s].removesuffix('派出所(模拟)')}第{n:02d}警务区"
+            for s, n in zip(parent, number, strict=True)
+        ],
         parent,
     )
     return stations_, beats_
@@ -207,7 +219,8 @@ def _draw_micro_grids(
     room = np.bincount(committee.label) // 3
     counts = np.clip(np.rint(people / _RESIDENTS_PER_MICRO_GRID).astype(np.int64), 1, np.maximum(room, 1))
     label = split(_mixed(cells, committee.label, ground, 0.6), committee.label, counts)
-    count = int(counts.sum())
+    label = _without_scraps(cells, committee.label, label)
+    count = int(label.max()) + 1
     above = np.zeros(count, dtype=np.int64)
     above[label] = governance.label
     order = _reading_order(above, _centres(cells, label, count))
@@ -216,9 +229,22 @@ def _draw_micro_grids(
     return Division(
         _renumbered(label, order),
         [f"{governance.codes[g]}{n:03d}" for g, n in zip(parent, number, strict=True)],
-        [f"{governance.names[g].removesuffix('治理网格')}网格微格{n:02d}" for g, n in zip(parent, number, strict=True)],
+        [
+            f"{governance.names[g].removesuffix('治理网格')}网格微格{n:02d}"
+            for g, n in zip(parent, number, strict=True)
+        ],
         parent,
     )
+
+
+def _without_scraps(cells: Graph, parent: Indices, label: Indices) -> Indices:
+    """Labels 0, 1, 2, … after areas of fewer than `_SMALLEST` cells went to their neighbours of the same parent."""
+    size = np.bincount(label)
+    largest = np.zeros(int(parent.max()) + 1, dtype=np.int64)
+    np.maximum.at(largest, parent, size[label])
+    is_scrap = (size[label] < _SMALLEST) & (size[label] < largest[parent])
+    grown = grow(cells.within(parent), np.where(is_scrap, -1, label))
+    return np.unique(grown, return_inverse=True)[1]
 
 
 def _short(name: str) -> str:

@@ -97,7 +97,9 @@ def draw_land(seed: int, side_m: float) -> Land:
     inside = _one_piece(in_outline)
     in_sea = shapely.contains_xy(sea, xy[..., 0], xy[..., 1])
     near = shapely.contains_xy(outline.buffer(MARGIN_M), xy[..., 0], xy[..., 1])
-    over = shapely.Polygon([*to_plane(BIG_RIVER), (-60_000, 60_000), (-60_000, to_plane(BIG_RIVER[:1])[0, 1])])
+    over = shapely.Polygon(
+        [*to_plane(BIG_RIVER), (-60_000, 60_000), (-60_000, to_plane(BIG_RIVER[:1])[0, 1])]
+    )
     far_bank = shapely.contains_xy(over, xy[..., 0], xy[..., 1]) & ~inside
     return Land(
         lattice, inside, inside & in_sea, near & ~(in_sea & ~inside) & ~(inside & in_sea), far_bank & near, xy,

@@ -4,7 +4,8 @@ The warped lattice that everything in the demo district is drawn on.
 A lattice of square cells is bent by a smooth warp. **Borders, canals, railway and motorway run along the sides
 of cells; roads run from the middle of a cell to the middle of a neighbour.** So a road meets a barrier in one
 known place, the middle of a side, and nowhere else; and all areas are unions of cells, so that neighbours share
-every corner. Corners and middles may stray a little from their place, never so far that this would break.
+every corner. Corners and middles stray from their place as far as cells stay convex with their middle inside,
+which is all that this needs.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ from gridmap.demo.plane import to_lonlat, to_plane
 Indices = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
-CORNER_STRAY = 0.24  # of a side: the farthest a corner may be from its place
-MIDDLE_STRAY = 0.20  # of a side: the farthest a cell's middle may be; below 0.5 - 2 x 0.24, so roads stay inside
+_STRAY = 0.40  # of a side: the farthest a corner or middle may be from its place
+_CONVEX = 0.10  # of a side squared: twice the smallest triangle that two sides of a cell, or a side and its middle, span
 _TILT = (0.9925, 0.1222)  # cosine and sine of the lattice's tilt
 _WARPS = ((9_000.0, 620.0), (2_600.0, 65.0))  # wavelength and amplitude in metres
 
@@ -52,7 +53,9 @@ class Lattice:
 
     def corners(self) -> Floats:
         """Lattice coordinates (nx + 1, ny + 1, 2) of the corners at their places."""
-        return np.stack(np.meshgrid(np.arange(self.nx + 1.0), np.arange(self.ny + 1.0), indexing="ij"), axis=-1)
+        return np.stack(
+            np.meshgrid(np.arange(self.nx + 1.0), np.arange(self.ny + 1.0), indexing="ij"), axis=-1
+        )
 
     def middles(self) -> Floats:
         """Lattice coordinates (nx, ny, 2) of the cells' middles at their places."""
@@ -116,7 +119,10 @@ def walk(places: cKDTree, shape: tuple[int, int], lonlat: Floats, step_m: float)
     """
     drawn = to_plane(lonlat)
     legs = [
-        drawn[k] + np.linspace(0, 1, max(int(np.hypot(*(drawn[k + 1] - drawn[k])) / step_m), 1), endpoint=False)[:, None]
+        drawn[k]
+        + np.linspace(0, 1, max(int(np.hypot(*(drawn[k + 1] - drawn[k])) / step_m), 1), endpoint=False)[
+            :, None
+        ]
         * (drawn[k + 1] - drawn[k])
         for k in range(len(drawn) - 1)
     ]
@@ -146,21 +152,22 @@ def _without_loops(path: list[tuple[int, int]]) -> list[tuple[int, int]]:
     return straight
 
 
-def settle(place: Floats, stray: float, rank_x: Indices, rank_y: Indices, held: Mask, rounds: int = 6) -> Floats:
+def settle(
+    place: Floats, home: Floats, rank_x: Indices, rank_y: Indices, held: Mask, rounds: int = 30
+) -> Floats:
     """
     Places moved along the lines they are on, until the lines run smoothly.
 
     A place moves towards the mean of its neighbours on the one or two most important lines through it, never
-    farther than `stray` from its lattice point on either axis.
+    farther than `_STRAY` from its home on either axis.
 
     Parameters
     ----------
-    place : (a, b, 2) lattice coordinates to begin with
+    place, home : (a, b, 2) lattice coordinates to begin with, and of the regular lattice
     rank_x : (a - 1, b) importance of the link between (i, j) and (i + 1, j); 0 is no line
     rank_y : (a, b - 1) importance of the link between (i, j) and (i, j + 1)
     held : (a, b) places that must not move
     """
-    home = np.floor(place + 0.25) if stray == CORNER_STRAY else np.floor(place) + 0.5
     a, b = held.shape
     rank = np.zeros((4, a, b), dtype=np.int64)
     rank[0, :-1], rank[1, 1:] = rank_x, rank_x
@@ -168,14 +175,67 @@ def settle(place: Floats, stray: float, rank_x: Indices, rank_y: Indices, held: 
     second = np.sort(rank, axis=0)[-2]
     pulls = (rank >= second) & (rank > 0) & (second > 0)
     count = pulls.sum(axis=0)
-    moves = (count > 0) & ~held
+    movers = np.flatnonzero(((count > 0) & ~held).ravel())
+    # neighbours of each mover as flat numbers; where a line does not pull, the place itself with weight 0
+    offsets = np.array([b, -b, 1, -1])
+    weight = pulls.reshape(4, -1)[:, movers] / count.ravel()[movers]
+    neighbour = np.where(weight > 0, movers + offsets[:, None], movers)
+    flat, homes = place.reshape(-1, 2).copy(), home.reshape(-1, 2)[movers]
     for _ in range(rounds):
-        total = np.zeros_like(place)
-        total[:-1] += np.where(pulls[0, :-1, :, None], place[1:], 0.0)
-        total[1:] += np.where(pulls[1, 1:, :, None], place[:-1], 0.0)
-        total[:, :-1] += np.where(pulls[2, :, :-1, None], place[:, 1:], 0.0)
-        total[:, 1:] += np.where(pulls[3, :, 1:, None], place[:, :-1], 0.0)
-        target = total / np.maximum(count, 1)[..., None]
-        moved = np.clip(place + 0.5 * (target - place), home - stray, home + stray)
-        place = np.where(moves[..., None], moved, place)
-    return place
+        target = sum(weight[k][:, None] * flat[neighbour[k]] for k in range(4))
+        flat[movers] = np.clip(0.5 * (flat[movers] + target), homes - _STRAY, homes + _STRAY)
+    return flat.reshape(place.shape)
+
+
+def convex(corner: Floats, home: Floats) -> Floats:
+    """Corners pulled back towards `home` as far as needed for every cell to be convex, with room to spare."""
+    corner = corner.copy()
+    for _ in range(40):
+        bad = _narrowest(corner) < _CONVEX
+        if not bad.any():
+            break
+        pulled = np.zeros(corner.shape[:2], dtype=bool)
+        for a, b in _AROUND:
+            pulled[a : a + bad.shape[0], b : b + bad.shape[1]] |= bad
+        corner[pulled] = home[pulled] + 0.8 * (corner[pulled] - home[pulled])
+    return corner
+
+
+_AROUND = ((0, 0), (1, 0), (1, 1), (0, 1))  # a cell's corners, counter-clockwise
+
+
+def _cell_corners(corner: Floats) -> list[Floats]:
+    nx, ny = corner.shape[0] - 1, corner.shape[1] - 1
+    return [corner[a : a + nx, b : b + ny] for a, b in _AROUND]
+
+
+def _cross(p: Floats, q: Floats, r: Floats) -> Floats:
+    """Twice the area of the triangles p, q, r, positive when counter-clockwise."""
+    return (q[..., 0] - p[..., 0]) * (r[..., 1] - p[..., 1]) - (q[..., 1] - p[..., 1]) * (
+        r[..., 0] - p[..., 0]
+    )
+
+
+def _narrowest(corner: Floats) -> Floats:
+    """(nx, ny) twice the smallest triangle made by three corners of each cell; positive when convex."""
+    c = _cell_corners(corner)
+    return np.min([_cross(c[k - 1], c[k], c[(k + 1) % 4]) for k in range(4)], axis=0)
+
+
+def centres(corner: Floats) -> Floats:
+    """(nx, ny, 2) means of the corners of each cell: inside it when it is convex."""
+    return sum(_cell_corners(corner)) / 4
+
+
+def keep_inside(middle: Floats, corner: Floats) -> Floats:
+    """Middles pulled back towards their cells' centres until each is well inside its (convex) cell."""
+    middle, centre = middle.copy(), centres(corner)
+    c = _cell_corners(corner)
+    for _ in range(40):
+        room = np.min([_cross(c[k - 1], c[k], middle) for k in range(4)], axis=0)
+        own = np.min([_cross(c[k - 1], c[k], centre) for k in range(4)], axis=0)
+        bad = room < np.minimum(2 * _CONVEX, 0.6 * own)
+        if not bad.any():
+            break
+        middle[bad] = centre[bad] + 0.7 * (middle[bad] - centre[bad])
+    return middle

@@ -65,7 +65,9 @@ class Graph:
 def grow(graph: Graph, label: Indices) -> Indices:
     """Labels for all units: each gets that of the labelled unit it is nearest to along the graph (-1: none)."""
     seeds = np.flatnonzero(label >= 0)
-    _, _, source = dijkstra(graph.matrix(), directed=False, indices=seeds, min_only=True, return_predecessors=True)
+    _, _, source = dijkstra(
+        graph.matrix(), directed=False, indices=seeds, min_only=True, return_predecessors=True
+    )
     return np.where(source >= 0, label[np.maximum(source, 0)], -1)
 
 

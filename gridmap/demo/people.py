@@ -15,6 +15,7 @@ from gridmap.demo.plane import to_plane
 
 _PER_COMMITTEE = {"居委会": 4_200.0, "村委会": 2_270.0}  # residents: a guess that gives the right total
 _RURAL_PER_KM2 = 480.0
+_RURAL_SHARE = 0.4  # of a town's people at most: the empty coast is emptier than the rest
 _HALF_BUSY_PER_KM2 = 3_200.0  # where a place counts as half built-up
 _FROM_EDGE_M = 700.0  # a town's centre keeps this distance from water and from the district's edge
 
@@ -41,13 +42,14 @@ def spread_people(seed: int, land: Land, facts: Facts) -> People:
     towns = to_plane([(town.lon, town.lat) for town in facts.towns])
     centres = _on_ground(towns, land)
     rng = stream(seed, "nuclei")
-    per_km2 = np.full(land.inside.shape, _RURAL_PER_KM2)
-    for town, centre in zip(facts.towns, centres, strict=True):
-        kinds = [one.kind for one in facts.committees if one.town_code == town.code]
-        total = sum(_PER_COMMITTEE[kind] for kind in kinds)
-        urban = max(total - _RURAL_PER_KM2 * town.land_km2, 0.3 * total)
+    totals = np.array([_guess(town.code, facts) for town in facts.towns])
+    rural = np.minimum(_RURAL_PER_KM2, _RURAL_SHARE * totals / [town.land_km2 for town in facts.towns])
+    nearest = cKDTree(centres).query(land.xy)[1]
+    per_km2 = rural[nearest]
+    for town, centre, total, thin in zip(facts.towns, centres, totals, rural, strict=True):
+        urban = total - thin * town.land_km2
         # a unit of the contiguous city is built-up nearly throughout; a country town has a compact centre
-        radius_m = 1_000.0 + 1_200.0 * min(len(kinds) / town.land_km2, 1.0)
+        radius_m = 1_000.0 + 1_200.0 * min(total / town.land_km2 / 4_000.0, 1.0)
         nuclei = [(centre, urban, radius_m)]
         if town.land_km2 > 60:
             nuclei = [(centre, 0.72 * urban, radius_m)]
@@ -61,11 +63,19 @@ def spread_people(seed: int, land: Land, facts: Facts) -> People:
     return People(centres, np.where(land.ground, per_km2, 0.0), bustle)
 
 
+def _guess(town_code: str, facts: Facts) -> float:
+    """Residents of a town, guessed from its committees."""
+    return sum(_PER_COMMITTEE[one.kind] for one in facts.committees if one.town_code == town_code)
+
+
 def _minor_nuclei(rng: np.random.Generator, centre: Floats) -> list[Floats]:
     """Two places a few kilometres from `centre`, on different sides of it."""
     east, north = 2_600.0 + 1_400.0 * rng.random(2)
     sides = ((1, 1), (-1, -1)) if rng.random() < 0.5 else ((1, -1), (-1, 1))
-    return [centre + (sx * east * f, sy * north * (1.2 - f)) for (sx, sy), f in zip(sides, (0.85, 0.5), strict=True)]
+    return [
+        centre + (sx * east * f, sy * north * (1.2 - f))
+        for (sx, sy), f in zip(sides, (0.85, 0.5), strict=True)
+    ]
 
 
 def _on_ground(places: Floats, land: Land) -> Floats:

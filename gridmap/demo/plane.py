@@ -14,7 +14,9 @@ from gridmap.demo.chance import Floats
 
 MIDDLE_LON, MIDDLE_LAT = 121.56, 30.89
 METRES_PER_DEGREE_LON, METRES_PER_DEGREE_LAT = 95_612.0, 110_868.0
-DECIMALS = 7  # of a degree: about a centimetre; rounding is one function of a point, so shared points stay shared
+DECIMALS = (
+    7  # of a degree: about a centimetre; rounding is one function of a point, so shared points stay shared
+)
 
 
 def to_plane(lonlat: ArrayLike) -> Floats:

@@ -7,7 +7,9 @@ import numpy as np
 from gridmap.demo.chance import stream
 
 _FIRST = "望新永兴平安和泰丰盛嘉瑞清明秀春华庆福康宁德仁义礼智信光景云霞星月江湖海浦环运川源青翠金银锦绣文沪申南北东西中"
-_SECOND = "桥塘浜泾港湾渡堰墩宅园林荷莲桃李梅兰竹菊松柏枫柳禾谷麦桑田畈陵岭峰台阁亭轩贤良勤俭淳朴诚谦睦乐欣悦朗晴"
+_SECOND = (
+    "桥塘浜泾港湾渡堰墩宅园林荷莲桃李梅兰竹菊松柏枫柳禾谷麦桑田畈陵岭峰台阁亭轩贤良勤俭淳朴诚谦睦乐欣悦朗晴"
+)
 _WATER_SECOND = "溪泾浜塘浦渚洲湄涟漪淞泖溇漕澜汀沙石龙凤鹤鹭雁鲤荻苇莲菱"
 
 
@@ -39,7 +41,12 @@ class Words:
         return self._next("water", self._waters) + suffix
 
 
-def choose(rng: np.random.Generator, options: tuple[str, ...], weights: tuple[float, ...], count: int) -> list[str]:
+def choose(
+    rng: np.random.Generator, options: tuple[str, ...], weights: tuple[float, ...], count: int
+) -> list[str]:
     """`count` options drawn with these weights."""
     bounds = np.cumsum(np.array(weights) / sum(weights))
-    return [options[k] for k in np.minimum(np.searchsorted(bounds, rng.random(count), side="right"), len(options) - 1)]
+    return [
+        options[k]
+        for k in np.minimum(np.searchsorted(bounds, rng.random(count), side="right"), len(options) - 1)
+    ]
