@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,8 +12,8 @@ from sqlalchemy import Connection
 from gridmap.domain.elements import Element
 from gridmap.domain.layers import Layer
 from gridmap.services.district import District
+from gridmap.services.frames import Frame
 from gridmap.storage import membership
-from gridmap.storage.membership import Member
 
 
 def representative_points(geometries: np.ndarray) -> np.ndarray:
@@ -30,14 +31,25 @@ def grid_codes(areas: np.ndarray, codes: np.ndarray, points: np.ndarray) -> np.n
     A point on a shared border belongs to the area with the smaller code.
     """
     found = np.full(len(points), None, dtype=object)
-    if len(areas) == 0 or len(points) == 0:
-        return found
-    order = np.argsort(codes.astype(str))
-    point, rank = shapely.STRtree(areas[order]).query(points, predicate="intersects")
-    # the last write wins, so write from the largest code down to the smallest
-    for at in np.lexsort((-rank, point)):
-        found[point[at]] = codes[order[rank[at]]]
+    ranks, ordered = _grid_ranks(areas, codes, shapely.STRtree(points), len(points))
+    found[ranks >= 0] = ordered[ranks[ranks >= 0]]
     return found
+
+
+def _grid_ranks(
+    areas: np.ndarray, codes: np.ndarray, points: shapely.STRtree, count: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """For each of the tree's `count` points the position of its area in the sorted codes (-1: none), and those."""
+    ranks = np.full(count, -1, dtype=np.int64)
+    order = np.argsort(codes.astype(str))
+    if len(areas) == 0 or count == 0:
+        return ranks, codes[order]
+    # asked from the areas, which are prepared once each, and not from the points, which have no use of it
+    rank, point = points.query(areas[order], predicate="intersects")
+    # the last write wins, so write from the largest code down to the smallest
+    backwards = np.argsort(-rank, kind="stable")
+    ranks[point[backwards]] = rank[backwards]
+    return ranks, codes[order]
 
 
 def _grids_for(district: District, layer: Layer) -> list[Layer]:
@@ -47,10 +59,10 @@ def _grids_for(district: District, layer: Layer) -> list[Layer]:
     return [grid for grid in district.catalogue.grids if grid.id != layer.id and not grid.is_basemap]
 
 
-def _areas(district: District, grid: Layer, written: Sequence[Element]) -> tuple[np.ndarray, np.ndarray]:
+def _areas(district: District, grid_id: str, written: Sequence[Element]) -> tuple[np.ndarray, np.ndarray]:
     """Areas and codes of a grid layer as they will be once `written` is committed."""
-    frame = district.frames.frame(grid.id)
-    pending = [one for one in written if one.layer == grid.id]
+    frame = district.frames.frame(grid_id)
+    pending = [one for one in written if one.layer == grid_id]
     living = frame.living
     living = living[~np.isin(frame.arrays.id[living].astype(str), [one.id for one in pending])]
     fresh = [one for one in pending if not one.is_retired and one.code]
@@ -68,7 +80,7 @@ def derive(
     Runs inside the commit, so a border and the elements it moves past change together. `before` are the
     earlier states, None for new elements.
     """
-    _assign(district, connection, written)
+    _assign(district, connection, written, is_new=all(one is None for one in before))
     for grid in district.catalogue.grids:
         moved = [
             shape
@@ -88,16 +100,39 @@ def _same_ground(now: Element, then: Element | None) -> bool:
     )
 
 
-def _assign(district: District, connection: Connection, written: Sequence[Element]) -> None:
-    members: list[Member] = []
+def _assign(district: District, connection: Connection, written: Sequence[Element], *, is_new: bool) -> None:
+    areas = functools.cache(lambda grid: _areas(district, grid, written))
     for layer_id in sorted({one.layer for one in written}):
-        living = [one for one in written if one.layer == layer_id and not one.is_retired]
-        points = representative_points(np.array([one.geometry for one in living], dtype=object))
-        for grid in _grids_for(district, district.catalogue.layer(layer_id)):
-            codes = grid_codes(*_areas(district, grid, written), points)
-            pairs = zip(living, codes, strict=True)
-            members += [Member(one.id, grid.id, code) for one, code in pairs if code is not None]
-    membership.replace(connection, [one.id for one in written], members)
+        grids = _grids_for(district, district.catalogue.layer(layer_id))
+        if not grids and is_new:
+            continue
+        elements = [one for one in written if one.layer == layer_id]
+        geometries = np.empty(len(elements), dtype=object)
+        geometries[:] = [None if one.is_retired else one.geometry for one in elements]
+        combinations, which = _combined(
+            [(grid.id, *areas(grid.id)) for grid in grids], representative_points(geometries)
+        )
+        membership.put(connection, [one.id for one in elements], combinations, which, is_new=is_new)
+
+
+def _combined(
+    grids: Sequence[tuple[str, np.ndarray, np.ndarray]], points: np.ndarray
+) -> tuple[list[dict[str, str]], list[int]]:
+    """The different combinations of grid codes that the points lie in, and which one each point has."""
+    tree = shapely.STRtree(points)
+    combination = np.zeros(len(points), dtype=np.int64)
+    rows: list[dict[str, str]] = [{}]
+    for layer_id, areas, codes in grids:
+        ranks, ordered = _grid_ranks(areas, codes, tree, len(points))
+        # one number for the pair (combination so far, rank), packed again at once so that it never overflows
+        numbers = combination * (len(ordered) + 1) + ranks + 1
+        pairs, combination = np.unique(numbers, return_inverse=True)
+        before, rank = pairs // (len(ordered) + 1), pairs % (len(ordered) + 1) - 1
+        rows = [
+            {**rows[old], layer_id: ordered[at]} if at >= 0 else rows[old]
+            for old, at in zip(before.tolist(), rank.tolist(), strict=True)
+        ]
+    return rows, combination.tolist()
 
 
 def _reassign_near(
@@ -107,19 +142,24 @@ def _reassign_near(
     written: Sequence[Element],
     moved: Sequence[object],
 ) -> None:
-    areas, codes = _areas(district, grid, written)
-    own = {one.id for one in written}
+    areas, codes = _areas(district, grid.id, written)
+    own = np.array([one.id for one in written], dtype=object)
     for layer in district.catalogue:
         if grid not in _grids_for(district, layer):
             continue
         frame = district.frames.frame(layer.id)
         if len(frame) == 0:
             continue
-        hits = np.unique(np.concatenate([frame.query(shape) for shape in moved]))
-        hits = hits[[frame.arrays.id[at] not in own for at in hits]] if len(hits) else hits
+        hits = _near(frame, moved)
+        hits = hits[~np.isin(frame.arrays.id[hits].astype(str), own.astype(str))]
         ids = frame.arrays.id[hits].tolist()
         found = grid_codes(areas, codes, representative_points(frame.arrays.geometry[hits]))
-        members = [
-            Member(one, grid.id, code) for one, code in zip(ids, found, strict=True) if code is not None
-        ]
-        membership.replace(connection, ids, members, grid_layer=grid.id)
+        membership.move(connection, ids, grid.id, found.tolist())
+
+
+def _near(frame: Frame, shapes: Sequence[object]) -> np.ndarray:
+    """Positions of the frame's living elements whose boxes meet one of the shapes' boxes."""
+    asked = np.array(shapes, dtype=object)
+    hits = np.concatenate([frame.tree.query(asked)[1], frame.overlay_tree.query(asked)[1] + frame.base_count])
+    hits = np.unique(hits)
+    return hits[~frame.is_hidden[hits]]

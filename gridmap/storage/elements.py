@@ -20,7 +20,7 @@ from gridmap.storage.database import Commit, in_box
 from gridmap.storage.geometry import SRID, decode_column, encode_column
 from gridmap.storage.history import append
 from gridmap.storage.tables import element as table
-from gridmap.storage.tables import membership
+from gridmap.storage.tables import membership, place_grid
 
 _CHUNK = 5_000
 _COLUMNS = [one for one in table.c if one.name not in ("pk", "search_key")]
@@ -109,8 +109,10 @@ def _conditions(query: Query) -> list[ColumnElement[bool]]:
         conditions.append(table.c.search_key.like(_like(query.text), escape="\\"))
     if query.grid is not None:
         layer, code = query.grid
-        members = select(membership.c.element_id).where(
-            membership.c.grid_layer == layer, membership.c.grid_code == code
+        members = (
+            select(membership.c.element_id)
+            .join(place_grid, place_grid.c.place_pk == membership.c.place_pk)
+            .where(place_grid.c.grid_layer == layer, place_grid.c.grid_code == code)
         )
         conditions.append(table.c.id.in_(members))
     if query.updated_from is not None:
