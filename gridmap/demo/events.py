@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta, timezone
+from datetime import UTC, date, datetime, time, timedelta, timezone
 
 import numpy as np
 
@@ -58,7 +59,7 @@ def _draw(rng: np.random.Generator, weight: Floats, count: int) -> Indices:
 
 def utc_text(at: datetime) -> str:
     """The time as RFC 3339 text in UTC."""
-    return at.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 RISK_SHARES = {
@@ -102,3 +103,26 @@ def draw_risks(rng: np.random.Generator, count: int, today: date) -> Risks:
     reported = [today - timedelta(days=int(one)) for one in age]
     deadline = [day + timedelta(days=int(days)) for day, days in zip(reported, term, strict=True)]
     return Risks(category, grade, state, level, reported, deadline)
+
+
+_CYCLE_DAYS = {
+    "police_grid": 180, "workstation": 30, "police_office": 60, "safe_house": 90, "service_point": 90,
+    "care_point": 30, "residential_area": 365,
+}  # fmt: skip
+_CYCLE_BY_GRADE = {
+    "premises": {"一级": 30, "二级": 90, "三级": 180},
+    "risk": {"red": 3, "orange": 7, "yellow": 15, "blue": 30},
+}
+VISITED_LAYERS = (*_CYCLE_DAYS, *_CYCLE_BY_GRADE)
+
+
+def draw_visits(
+    rng: np.random.Generator, layer: str, grade: Sequence[str] | None, count: int, today: date
+) -> list[date]:
+    """When each of `count` elements of a layer was last verified: about one in eight is past its usual cycle."""
+    cycle = np.full(count, _CYCLE_DAYS.get(layer, 0))
+    if grade is not None:
+        cycle = np.array([_CYCLE_BY_GRADE[layer][one] for one in grade])
+    late = rng.random(count) < 0.12
+    age = np.where(late, cycle * (1.0 + 0.6 * rng.random(count)) + 1, cycle * rng.random(count))
+    return [today - timedelta(days=int(one)) for one in age]

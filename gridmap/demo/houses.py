@@ -78,7 +78,7 @@ def _one_each(cells: Cells, committee: Indices, count: int, chosen: Indices) -> 
 def _footprints(rng: np.random.Generator, cells: Cells, cell: Indices) -> np.ndarray:
     """A footprint in each cell: in one quarter, or over two where no road lies between them."""
     n = len(cell)
-    low, high = 0.18 + 0.10 * rng.random(n), 0.70 + 0.16 * rng.random(n)
+    low, high = 0.13 + 0.08 * rng.random(n), 0.74 + 0.18 * rng.random(n)
     size = np.stack([_quarter_size(cells, cell, q) for q in range(4)]) * (0.6 + 0.4 * rng.random((4, n)))
     quarter = np.argmax(size, axis=0)
     after = (quarter + 1) % 4

@@ -3,7 +3,7 @@ The warped lattice that everything in the demo district is drawn on.
 
 A lattice of square cells is bent by a smooth warp. **Borders, canals, railway and motorway run along the sides
 of cells; roads run from the middle of a cell to the middle of a neighbour.** So a road meets a barrier in one
-known place, the middle of a side, and nowhere else; and all areas are unions of cells, so that neighbours share
+known place of a side, its gate, and nowhere else; and all areas are unions of cells, so that neighbours share
 every corner. Corners and middles stray from their place as far as cells stay convex with their middle inside,
 which is all that this needs.
 """
@@ -23,6 +23,7 @@ Indices = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
 _STRAY = 0.40  # of a side: the farthest a corner or middle may be from its place
+_GATE = 0.22  # of a side: how far from its ends a road passes it
 _CONVEX = 0.10  # of a side squared: twice the smallest triangle that two sides of a cell, or a side and its middle, span
 _TILT = (0.9925, 0.1222)  # cosine and sine of the lattice's tilt
 _WARPS = ((9_000.0, 620.0), (2_600.0, 65.0))  # wavelength and amplitude in metres
@@ -74,37 +75,40 @@ def lattice_for(seed: int, side_m: float, width_m: float, height_m: float) -> La
 @dataclass(frozen=True, slots=True)
 class Shape:
     """
-    Where corners and middles stand in the end.
+    Where corners and middles stand in the end, and where roads pass the sides between them.
 
     Attributes
     ----------
     corner : (nx + 1, ny + 1, 2) degrees
     middle : (nx, ny, 2) degrees
-    side_x : (nx, ny + 1, 2) degrees, middles of the sides between corners (i, j) and (i + 1, j)
-    side_y : (nx + 1, ny, 2) degrees, middles of the sides between corners (i, j) and (i, j + 1)
+    gate_x : (nx, ny - 1, 2) degrees, on the side that cells (i, j) and (i, j + 1) share
+    gate_y : (nx - 1, ny, 2) degrees, on the side that cells (i, j) and (i + 1, j) share
     """
 
     corner: Floats
     middle: Floats
-    side_x: Floats
-    side_y: Floats
+    gate_x: Floats
+    gate_y: Floats
 
 
 def shape_of(lattice: Lattice, corner: Floats, middle: Floats) -> Shape:
     """The shape made by corners and middles at these lattice coordinates."""
-
-    def degrees(uv: Floats) -> Floats:
-        return to_lonlat(lattice.bend(uv[..., 0], uv[..., 1]).reshape(-1, 2)).reshape(uv.shape)
-
-    # A side's middle lies on the straight side in the plane, so it is taken after bending.
-    bent = lattice.bend(corner[..., 0], corner[..., 1])
-    side_x, side_y = (bent[:-1] + bent[1:]) / 2, (bent[:, :-1] + bent[:, 1:]) / 2
+    corner = lattice.bend(corner[..., 0], corner[..., 1])
+    middle = lattice.bend(middle[..., 0], middle[..., 1])
+    gate_x = _gates(corner[:-1, 1:-1], corner[1:, 1:-1], middle[:, :-1], middle[:, 1:])
+    gate_y = _gates(corner[1:-1, :-1], corner[1:-1, 1:], middle[:-1], middle[1:])
     return Shape(
-        degrees(corner),
-        degrees(middle),
-        to_lonlat(side_x.reshape(-1, 2)).reshape(side_x.shape),
-        to_lonlat(side_y.reshape(-1, 2)).reshape(side_y.shape),
+        *(to_lonlat(one.reshape(-1, 2)).reshape(one.shape) for one in (corner, middle, gate_x, gate_y))
     )
+
+
+def _gates(start: Floats, end: Floats, near: Floats, far: Floats) -> Floats:
+    """Where the straight way from `near` to `far` passes the side from `start` to `end`, kept off its ends."""
+    way, side, to_near = far - near, end - start, near - start
+    share = (to_near[..., 0] * way[..., 1] - to_near[..., 1] * way[..., 0]) / (
+        side[..., 0] * way[..., 1] - side[..., 1] * way[..., 0]
+    )
+    return start + np.clip(share, _GATE, 1 - _GATE)[..., None] * side
 
 
 def walk(places: cKDTree, shape: tuple[int, int], lonlat: Floats, step_m: float) -> Indices:

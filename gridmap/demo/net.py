@@ -87,13 +87,13 @@ def build_net(
 
 @dataclass(frozen=True, slots=True)
 class _Table:
-    """Every laid link: its cells (flat numbers), class, name, the side it crosses and that side's middle."""
+    """Every laid link: its cells (flat numbers), class, name, the side it crosses and its gate there."""
 
     a: Indices
     b: Indices
     class_: Indices
     name: Indices
-    middle: Floats
+    gate: Floats
     is_upright: np.ndarray
     side: Indices
     number: Indices
@@ -102,14 +102,14 @@ class _Table:
     def of(cls, links: Links, shape: Shape, barriers: Barriers) -> _Table:
         ny = links.class_x.shape[1]
         parts = []
-        for classes, names, middles, numbers, is_x in (
-            (links.class_x, links.name_x, shape.side_y[1:-1], barriers.number_y[1:-1], True),
-            (links.class_y, links.name_y, shape.side_x[:, 1:-1], barriers.number_x[:, 1:-1], False),
+        for classes, names, gates, numbers, is_x in (
+            (links.class_x, links.name_x, shape.gate_y, barriers.number_y[1:-1], True),
+            (links.class_y, links.name_y, shape.gate_x, barriers.number_x[:, 1:-1], False),
         ):
             i, j = np.nonzero(classes)
             side = np.stack([i + 1, j] if is_x else [i, j + 1], axis=1)
             parts.append((
-                i * ny + j, (i + is_x) * ny + j + (not is_x), classes[i, j], names[i, j], middles[i, j],
+                i * ny + j, (i + is_x) * ny + j + (not is_x), classes[i, j], names[i, j], gates[i, j],
                 np.full(len(i), is_x), side, numbers[i, j],
             ))  # fmt: skip
         return cls(*(np.concatenate(one) for one in zip(*parts, strict=True)))
@@ -122,7 +122,7 @@ def _add_crossings(net: Net, table: _Table, links: Links, barriers: Barriers) ->
         net.crossings.append(
             Crossing(
                 side,
-                table.middle[k],
+                table.gate[k],
                 RoadClass(int(table.class_[k])),
                 links.names[table.name[k]],
                 line.rank,
@@ -137,7 +137,7 @@ def _add_streets(net: Net, table: _Table, links: Links, shape: Shape, stops: set
     for nodes, ids in _chains(table, {i * ny + j for i, j in stops}, len(middle)):
         first = ids[0]
         class_ = RoadClass(int(table.class_[first]))
-        points = np.concatenate([middle[nodes[:1]], table.middle[ids], middle[nodes[-1:]]])
+        points = np.concatenate([middle[nodes[:1]], table.gate[ids], middle[nodes[-1:]]])
         net.edges.append(Edge(class_, links.names[table.name[first]], points, _SPEED_KMH[class_]))
 
 
@@ -204,9 +204,11 @@ def _interchanges(lattice: Lattice, links: Links, barriers: Barriers) -> list[in
     row = barriers.motorway_row
     crossing = links.class_y[:, row - 1]
     is_motorway = barriers.rank_x()[:, row] == Rank.MOTORWAY
-    columns: list[int] = []
-    for i in np.flatnonzero((crossing >= RoadClass.SECONDARY) & is_motorway).tolist():
-        if not columns or (i - columns[-1]) * lattice.side_m >= _INTERCHANGE_SPACING_M:
+    able = np.flatnonzero((crossing >= RoadClass.SECONDARY) & is_motorway).tolist()
+    columns = able[:1]
+    for i in able[1:]:
+        room = min(i - columns[-1], able[-1] - i) * lattice.side_m
+        if room >= _INTERCHANGE_SPACING_M or i == able[-1]:
             columns.append(i)
     return columns
 

@@ -103,7 +103,7 @@ def _streetness(seed: int, land: Land, people: People) -> Floats:
     """(nx, ny) 0 to 1: how dense streets are; high in towns, middling in scattered hamlets, 0 beyond the edge."""
     rng = stream(seed, "hamlets")
     blocks = (land.lattice.nx // 3, land.lattice.ny // 3)
-    hamlet = np.kron((rng.random(blocks) < 0.12) * (0.25 + 0.30 * rng.random(blocks)), np.ones((3, 3)))
+    hamlet = np.kron((rng.random(blocks) < 0.135) * (0.25 + 0.30 * rng.random(blocks)), np.ones((3, 3)))
     return np.where(land.ground, np.maximum(people.bustle, hamlet), 0.15 * people.bustle)
 
 
@@ -146,17 +146,41 @@ def _lay_connectors(links: Links, land: Land, people: People, words: Words) -> N
         if float(np.hypot(*(people.centres[b] - people.centres[a]))) > _CONNECTOR_REACH_M:
             continue
         diagonal, straight = _bent_path(cells[a], cells[b])
-        beside = np.zeros(len(straight), dtype=bool)
-        for classes in (links.class_x, links.class_y):
-            for shift in range(-3, 4):
-                for axis in range(2):
-                    near = straight.copy()
-                    near[:, axis] += shift
-                    near = np.clip(near, 0, np.array(classes.shape) - 1)
-                    beside |= classes[near[:, 0], near[:, 1]] >= RoadClass.TERTIARY
-        path = diagonal if beside.mean() > 0.5 else np.concatenate([diagonal, straight[1:]])
+        if _beside_arterial(links, straight).mean() > 0.5:
+            path = _to_arterial(links, diagonal)
+        else:
+            path = np.concatenate([diagonal, straight[1:]])
         for run in _runs(path, land.dry[path[:, 0], path[:, 1]]):
             links.lay_path(run, RoadClass.SECONDARY, words.road("公路"))
+
+
+def _beside_arterial(links: Links, path: Indices) -> Mask:
+    """Cells of `path` with an arterial in the three rows or columns to either side."""
+    beside = np.zeros(len(path), dtype=bool)
+    for shift in range(-3, 4):
+        for axis in range(2):
+            beside |= _on_arterial(links, path + shift * np.eye(2, dtype=np.int64)[axis])
+    return beside
+
+
+def _on_arterial(links: Links, cells: Indices) -> Mask:
+    """Cells from which an arterial goes east or north."""
+    on = np.zeros(len(cells), dtype=bool)
+    for classes in (links.class_x, links.class_y):
+        near = np.clip(cells, 0, np.array(classes.shape) - 1)
+        on |= classes[near[:, 0], near[:, 1]] >= RoadClass.TERTIARY
+    return on
+
+
+def _to_arterial(links: Links, diagonal: Indices) -> Indices:
+    """`diagonal` carried on until it meets an arterial."""
+    if len(diagonal) < 3:
+        return diagonal
+    step = diagonal[2] - diagonal[0]
+    more = np.concatenate([diagonal[-2:] + (k + 1) * step for k in range(12)])
+    longer = np.concatenate([diagonal, more])
+    end = np.flatnonzero(_on_arterial(links, longer[len(diagonal) - 1 :]))
+    return longer[: len(diagonal) + int(end[0])] if len(end) else diagonal
 
 
 def _bent_path(start: Indices, goal: Indices) -> tuple[Indices, Indices]:
@@ -183,7 +207,7 @@ def _lay_streets(links: Links, seed: int, land: Land, street: Floats, words: Wor
         # half of the chance belongs to a whole stretch of a row, so that streets are longer than a block
         stretch = np.repeat(rng.random((breadth, runs // 4 + 1)), 4, axis=1)[:, :runs]
         keep = 0.5 * (rng.random((breadth, runs)) + stretch) < np.where(
-            lane, 0.04 + 0.90 * middle, 0.10 * middle + 0.52 * middle * middle
+            lane, 0.04 + 0.90 * middle, 0.10 * middle + 0.50 * middle * middle
         )
         stub = ~keep & (rng.random((breadth, runs)) < 2.0 * middle * (1.0 - middle))
         on = np.repeat(keep, 3, axis=1)
