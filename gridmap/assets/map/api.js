@@ -1,0 +1,148 @@
+// The server's routes. Every failure is one of two things: a Problem (the server said no, and why) or Unreachable.
+"use strict";
+(function (G) {
+  const PATIENCE_MS = 25000;
+
+  // The server refused; `body` is its problem document.
+  class Problem extends Error {
+    constructor(status, body) {
+      super((body && body.detail) || `服务器返回错误(${status})`);
+      this.status = status;
+      this.body = body || {};
+      this.title = this.body.title || "请求无法完成";
+    }
+  }
+
+  // No answer came: the network or the server is away.
+  class Unreachable extends Error {
+    constructor() {
+      super("连接不到服务器,请检查网络。");
+    }
+  }
+
+  async function readProblem(answer) {
+    let body = null;
+    try {
+      body = await answer.json();
+    } catch {
+      body = null;
+    }
+    return new Problem(answer.status, body);
+  }
+
+  function reachable(yes) {
+    if (G.app.isOnline === yes) return;
+    G.app.isOnline = yes;
+    G.emit("online", yes);
+  }
+
+  async function request(method, path, { query, json, headers = {}, type = "application/json", signal } = {}) {
+    const url = new URL(G.root + path, window.location.origin);
+    for (const [key, value] of Object.entries(query || {})) {
+      if (value !== undefined && value !== null && value !== "") url.searchParams.set(key, value);
+    }
+    const patience = new AbortController();
+    const timer = setTimeout(() => patience.abort(), PATIENCE_MS);
+    const give = () => patience.abort();
+    if (signal) signal.addEventListener("abort", give);
+    const all = { Accept: "application/json, application/geo+json, application/problem+json", ...headers };
+    // The mark that a page of another site cannot send along.
+    if (method !== "GET") all["X-Gridmap"] = "1";
+    if (json !== undefined) all["Content-Type"] = type;
+    let answer;
+    try {
+      answer = await fetch(url, {
+        method,
+        headers: all,
+        body: json === undefined ? undefined : JSON.stringify(json),
+        credentials: "same-origin",
+        cache: "no-store",
+        signal: patience.signal,
+      });
+    } catch (error) {
+      if (signal && signal.aborted) throw error;
+      reachable(false);
+      throw new Unreachable();
+    } finally {
+      clearTimeout(timer);
+      if (signal) signal.removeEventListener("abort", give);
+    }
+    // A proxy that answers for a server that is down is no answer of ours.
+    if ([502, 504].includes(answer.status)) {
+      reachable(false);
+      throw new Unreachable();
+    }
+    reachable(true);
+    if (!answer.ok) {
+      const problem = await readProblem(answer);
+      if (answer.status === 401) G.emit("signed-out");
+      throw problem;
+    }
+    const kind = answer.headers.get("Content-Type") || "";
+    const body = answer.status === 204 || !kind.includes("json") ? null : await answer.json();
+    return { status: answer.status, headers: answer.headers, body };
+  }
+
+  const get = async (path, query, signal) => (await request("GET", path, { query, signal })).body;
+
+  // What every write answers: the stored element, its ETag, warnings to read.
+  function receipt(answer) {
+    const body = answer.body || {};
+    const feature = body.feature || (body.type === "Feature" ? body : null);
+    let warnings = body.warnings || [];
+    const header = answer.headers.get("X-Gridmap-Warnings");
+    if (header && !warnings.length) {
+      try {
+        warnings = JSON.parse(decodeURIComponent(header));
+      } catch {
+        warnings = [];
+      }
+    }
+    const etag = answer.headers.get("ETag") || body.etag || (feature && `"${feature.properties.revision}"`);
+    return { feature, etag, warnings, sequence: body.sequence };
+  }
+
+  const item = (layer, id) => `/ogc/collections/${encodeURIComponent(layer)}/items${id ? "/" + encodeURIComponent(id) : ""}`;
+  const element = (layer, id, rest = "") => `/api/elements/${encodeURIComponent(layer)}/${encodeURIComponent(id)}${rest}`;
+  const reasonHeader = (reason) => (reason ? { "X-Gridmap-Reason": encodeURIComponent(reason) } : {});
+
+  G.api = {
+    Problem,
+    Unreachable,
+    request,
+    get,
+    catalogue: () => get("/api/catalogue"),
+    session: () => get("/api/session"),
+    signIn: (username, password) => request("POST", "/api/session", { json: { username, password } }),
+    search: (q, { layers, limit = 20, grid } = {}, signal) =>
+      get("/api/search", { q, layers: layers && layers.join(","), limit, grid }, signal),
+    identify: (lon, lat, tolerance, layers, signal) =>
+      get("/api/identify", { lon, lat, tolerance, layers: layers.join(",") }, signal),
+    element: (layer, id, signal) => get(element(layer, id), null, signal),
+    history: (layer, id) => get(element(layer, id, "/history")),
+    asOf: (layer, id, at) => get(element(layer, id, "/as-of"), { at }),
+    grids: (layer) => get(`/api/grids/${encodeURIComponent(layer)}`),
+    items: (layer, query, signal) => get(item(layer), query, signal),
+    create: async (layer, feature, key) =>
+      receipt(await request("POST", item(layer), { json: feature, type: "application/geo+json", headers: { "Idempotency-Key": key } })),
+    patch: async (layer, id, change, etag, reason) =>
+      receipt(
+        await request("PATCH", item(layer, id), {
+          json: change,
+          type: "application/merge-patch+json",
+          headers: { "If-Match": etag, ...reasonHeader(reason) },
+        }),
+      ),
+    remove: async (layer, id, etag, reason) =>
+      receipt(
+        await request("DELETE", item(layer, id), { headers: { "If-Match": etag, ...reasonHeader(reason) } }),
+      ),
+    act: async (layer, id, what, { etag, json } = {}) =>
+      receipt(
+        await request("POST", element(layer, id, `/${what}`), {
+          json: json || {},
+          headers: etag ? { "If-Match": etag } : {},
+        }),
+      ),
+  };
+})(window.Gridmap);

@@ -1,0 +1,122 @@
+// Finding an element by code, name or pinyin; arrows and Enter choose, a click flies there and opens it.
+"use strict";
+(function (G) {
+  const LIMIT = 20;
+  // With a grid chosen, hits elsewhere are left out here: ask for more, so that enough remain.
+  const LIMIT_IN_GRID = 50;
+  let abort = null;
+  let results = [];
+  let active = -1;
+
+  function make() {
+    const input = G.h("input", {
+      type: "search", id: "gm-search", class: "gm-search-input", placeholder: "搜索编码、名称、拼音", autocomplete: "off", spellcheck: "false",
+      role: "combobox", "aria-expanded": "false", "aria-controls": "gm-results", "aria-autocomplete": "list", "aria-label": "搜索要素",
+    });
+    const list = G.h("ul", { class: "gm-results", id: "gm-results", role: "listbox", "aria-label": "搜索结果", hidden: true });
+    const clear = G.h("button", { class: "gm-icon-button", type: "button", "aria-label": "清除搜索", hidden: true, on: { click: () => reset(true) } }, G.icon("close", 18));
+    const box = G.h("div", { class: "gm-search", role: "search" }, G.h("span", { class: "gm-search-icon" }, G.icon("search", 20)), input, clear, list);
+
+    const close = () => {
+      list.hidden = true;
+      input.setAttribute("aria-expanded", "false");
+      input.removeAttribute("aria-activedescendant");
+    };
+    const open = () => {
+      list.hidden = false;
+      input.setAttribute("aria-expanded", "true");
+    };
+    function reset(focus) {
+      input.value = "";
+      clear.hidden = true;
+      results = [];
+      close();
+      if (focus) input.focus();
+    }
+
+    const ask = G.debounce(async () => {
+      const text = input.value.trim();
+      if (abort) abort.abort();
+      if (!text) return close();
+      abort = new AbortController();
+      try {
+        const { filter } = G.layers;
+        const answer = await G.api.search(text, { limit: filter ? LIMIT_IN_GRID : LIMIT }, abort.signal);
+        results = answer.results.filter((one) => G.app.layers[one.layer] && G.layers.inFilter(one.center)).slice(0, LIMIT);
+        draw(filter);
+      } catch (error) {
+        if (error.name === "AbortError") return;
+        results = [];
+        G.replace(list, G.h("li", { class: "gm-no-result", text: error.message }));
+        open();
+      }
+    }, 180);
+
+    function draw(filter) {
+      active = -1;
+      const where = filter ? `“${filter.name || filter.code}”内` : "";
+      if (!results.length) {
+        G.replace(list, G.h("li", { class: "gm-no-result", text: `${where}没有找到“${input.value.trim()}”` }));
+      } else {
+        G.replace(list, results.map((one, i) => {
+          const layer = G.app.layers[one.layer];
+          return G.h("li", { class: "gm-result", role: "option", id: `gm-result-${i}`, "aria-selected": "false", on: { mousedown: (event) => { event.preventDefault(); pick(i); } } },
+            G.symbols.swatch(layer, layer.symbol),
+            G.h("span", { class: "gm-hit-words" }, G.h("strong", { text: one.name || one.code }), G.h("span", { text: [layer.title, one.name ? one.code : ""].filter(Boolean).join(" · ") })));
+        }));
+      }
+      G.say(results.length ? `${results.length} 个结果` : "没有结果");
+      open();
+    }
+
+    function mark(i) {
+      active = (i + results.length) % results.length;
+      [...list.children].forEach((li, n) => {
+        li.setAttribute("aria-selected", String(n === active));
+        if (n === active) li.scrollIntoView({ block: "nearest" });
+      });
+      input.setAttribute("aria-activedescendant", `gm-result-${active}`);
+    }
+
+    async function pick(i) {
+      const one = results[i];
+      if (!one) return;
+      if (G.edit.isBusy()) return G.edit.remind();
+      close();
+      input.blur();
+      const layer = G.app.layers[one.layer];
+      if (!G.tiles.isVisible(one.layer)) G.layers.setVisible(one.layer, true);
+      G.panels.narrowed();
+      await G.select.open(one.layer, one.id, { fly: true });
+      G.say(`已定位到${layer.title}${one.name || one.code}`);
+    }
+
+    input.addEventListener("input", () => {
+      clear.hidden = !input.value;
+      ask();
+    });
+    input.addEventListener("focus", () => {
+      if (results.length && input.value.trim()) open();
+    });
+    input.addEventListener("blur", () => setTimeout(close, 150));
+    input.addEventListener("keydown", (event) => {
+      if (event.key === "ArrowDown" && results.length) mark(active + 1);
+      else if (event.key === "ArrowUp" && results.length) mark(active - 1);
+      else if (event.key === "Enter") pick(active < 0 ? 0 : active);
+      else if (event.key === "Escape") {
+        event.stopPropagation();
+        reset(false);
+        input.blur();
+        return;
+      } else return;
+      event.preventDefault();
+    });
+    G.on("filter", (filter) => {
+      input.placeholder = filter ? `在“${filter.name || filter.code}”内搜索` : "搜索编码、名称、拼音";
+      if (input.value.trim()) ask();
+    });
+    return box;
+  }
+
+  G.search = { make };
+})(window.Gridmap);

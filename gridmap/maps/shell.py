@@ -1,0 +1,112 @@
+"""
+The folium map of the map page: a shell whose generated script never changes.
+
+What the shell shows travels over the server's own routes, fetched by our scripts in `gridmap/assets/map`.
+Because the generated script is the same at every run of the page, the map keeps its place, its zoom and
+whatever somebody is typing, whatever Streamlit does around it.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import folium
+from folium.elements import JSCSSMixin
+from folium.template import Template
+
+from gridmap.maps import offline
+from gridmap.maps.styles import map_style
+
+FOLDER = Path(__file__).resolve().parents[1] / "assets" / "map"
+# For the page around the map: the frame takes the whole window below the header.
+FRAME_STYLE = FOLDER / "frame.css"
+# The frame lives two levels below the application's root, so this holds under any path in front of it.
+BASE = "../../assets/vendor/"
+MAX_ZOOM = 20
+
+# In the order they load: each uses only those before it.
+SCRIPTS = (
+    "core", "icons", "api", "datum", "symbols", "tiles", "store", "dialogs", "form", "pending", "conflict",
+    "select", "details", "history", "shape", "edit", "layers", "search", "live", "main",
+)  # fmt: skip
+
+
+def asset_version(folder: Path = FOLDER) -> str:
+    """A short fingerprint of our scripts and styles: browsers keep them until it changes."""
+    digest = hashlib.sha256()
+    for file in sorted(folder.iterdir()):
+        if file.suffix in {".js", ".css"}:
+            digest.update(file.name.encode() + b"\0" + file.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def _own(version: str) -> list[tuple[str, str]]:
+    return [(f"gridmap_{name}", f"/assets/map/{name}.js?v={version}") for name in SCRIPTS]
+
+
+class MapApplication(JSCSSMixin, folium.MacroElement):
+    """
+    Our map application as a folium plugin: layers, search, details, editing, live refresh.
+
+    Everything it needs beside the server's answers is `options`, which must be the same at every run.
+    """
+
+    _template = Template("""
+        {% macro script(this, kwargs) %}
+            Gridmap.start({{ this._parent.get_name() }}, {{ this.options | tojson }});
+        {% endmacro %}
+    """)
+
+    default_js = [  # noqa: RUF012 (folium reads and rewrites this table)
+        ("leaflet_geoman", "/assets/vendor/leaflet-geoman/leaflet-geoman.min.js"),
+        ("protomaps_leaflet", "/assets/vendor/protomaps-leaflet/protomaps-leaflet.js"),
+        *_own(asset_version()),
+    ]
+    default_css = [  # noqa: RUF012
+        ("leaflet_geoman_css", "/assets/vendor/leaflet-geoman/leaflet-geoman.css"),
+        ("gridmap_css", f"/assets/map/map.css?v={asset_version()}"),
+    ]
+
+    def __init__(self, options: dict[str, Any]) -> None:
+        super().__init__()
+        self._name = "MapApplication"
+        self.options = options
+
+
+@functools.cache
+def _localised() -> None:
+    offline.localise(BASE)
+
+
+def make_map(*, mode: str = "map") -> folium.Map:
+    """
+    The map of a page, to be handed to streamlit-folium; two calls generate the same script.
+
+    Parameters
+    ----------
+    mode : what the page is for; the application shows the tools that belong to it ("map": all of them)
+
+    Raises
+    ------
+    ForeignAssetError
+        A script or style sheet would come from another machine.
+    """
+    _localised()
+    chart = folium.Map(
+        location=[31.0, 121.5],
+        zoom_start=11,
+        tiles=None,
+        zoom_control=False,
+        attribution_control=False,
+    )
+    # Without tiles folium drops these two, and Leaflet would not know where to stop.
+    chart.options.update(max_zoom=MAX_ZOOM, min_zoom=3)
+    chart._id = "gridmap"
+    application = MapApplication({"mode": mode, "style": map_style(), "version": asset_version()})
+    application._id = "application"
+    application.add_to(chart)
+    offline.require_local(chart)
+    return chart
