@@ -122,7 +122,11 @@ def _engine(url: str) -> Engine:
 
 
 class in_box(FunctionElement[bool]):
-    """Whether the element's bounding box meets the lon/lat box (min_x, min_y, max_x, max_y), by index."""
+    """
+    Whether the element's bounding box meets the lon/lat box (min_x, min_y, max_x, max_y), ends included.
+
+    Both databases' indexes keep 32-bit numbers and find too much along the edge; the exact box decides.
+    """
 
     inherit_cache = True
     type = Boolean()
@@ -136,11 +140,16 @@ def _in_box_sqlite(predicate: in_box, compiler: Any, **options: Any) -> str:
     pk, _, min_x, min_y, max_x, max_y = (compiler.process(one, **options) for one in predicate.clauses)
     return (
         f"{pk} IN (SELECT pk FROM element_bbox WHERE max_x >= {min_x} AND min_x <= {max_x} "
-        f"AND max_y >= {min_y} AND min_y <= {max_y})"
+        f"AND max_y >= {min_y} AND min_y <= {max_y} "
+        f"AND east >= {min_x} AND west <= {max_x} AND north >= {min_y} AND south <= {max_y})"
     )
 
 
 @compiles(in_box, "postgresql")
 def _in_box_postgresql(predicate: in_box, compiler: Any, **options: Any) -> str:
     _, geom, min_x, min_y, max_x, max_y = (compiler.process(one, **options) for one in predicate.clauses)
-    return f"{geom} && ST_MakeEnvelope({min_x}, {min_y}, {max_x}, {max_y}, 4326)"
+    return (
+        f"({geom} && ST_MakeEnvelope({min_x}, {min_y}, {max_x}, {max_y}, 4326) "
+        f"AND ST_XMax({geom}) >= {min_x} AND ST_XMin({geom}) <= {max_x} "
+        f"AND ST_YMax({geom}) >= {min_y} AND ST_YMin({geom}) <= {max_y})"
+    )

@@ -42,7 +42,9 @@ _GEOPACKAGE_TABLES = (
         table_name TEXT NOT NULL UNIQUE, column_name TEXT NOT NULL, geometry_type_name TEXT NOT NULL,
         srs_id INTEGER NOT NULL, z TINYINT NOT NULL, m TINYINT NOT NULL,
         CONSTRAINT pk_geom_cols PRIMARY KEY (table_name, column_name))""",
-    "CREATE VIRTUAL TABLE IF NOT EXISTS element_bbox USING rtree(pk, min_x, max_x, min_y, max_y)",
+    # an R*Tree keeps 32-bit numbers, a metre apart out here: the exact box rides along
+    """CREATE VIRTUAL TABLE IF NOT EXISTS element_bbox USING rtree(pk, min_x, max_x, min_y, max_y,
+        +west, +east, +south, +north)""",
 )
 _WGS84 = (
     'GEOGCS["WGS 84",DATUM["WGS_1984",SPHEROID["WGS 84",6378137,298.257223563,AUTHORITY["EPSG","7030"]],'
