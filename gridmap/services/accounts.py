@@ -867,3 +867,40 @@ def has_demo_accounts(district: District) -> bool:
     """Whether somebody could sign in by a demo account; `serve` then answers only its own machine."""
     with district.database.read() as connection:
         return stored.has_demo(connection)
+
+
+# --- what screens show of rights -----------------------------------------------------------------------
+
+
+def may_write(user: User) -> bool:
+    """Whether layers and area mean anything for this user's role."""
+    return user.may(Permission.EDIT_ELEMENTS)
+
+
+def area_choices(district: District) -> dict[str, str]:
+    """Codes that may limit an account's area, coarse before fine, with "name(layer)" for people to read."""
+    choices: dict[str, str] = {}
+    for layer_id in _AREA_LAYERS:
+        if layer_id in district.catalogue:
+            choices |= _titles(district, layer_id)
+    return choices
+
+
+def area_titles(district: District, area: Iterable[str]) -> dict[str, str]:
+    """The words for the codes of an area; a code that nothing has any more is left out."""
+    wanted = set(area) - {WHOLE_DISTRICT}
+    titles: dict[str, str] = {}
+    for layer in district.catalogue.grids if wanted else ():
+        titles |= {code: text for code, text in _titles(district, layer.id).items() if code in wanted}
+    return titles
+
+
+# finer grids exist; an area of hundreds of micro grids would be a police grid
+_AREA_LAYERS = ("town", "police_station", "police_beat", "police_grid")
+
+
+def _titles(district: District, layer_id: str) -> dict[str, str]:
+    layer, frame = district.catalogue.layer(layer_id), district.frames.frame(layer_id)
+    codes, names = frame.arrays.code, frame.arrays.name
+    rows = sorted((str(codes[at]), str(names[at])) for at in frame.living if codes[at])
+    return {code: f"{name}({layer.title})" for code, name in rows}

@@ -1,0 +1,120 @@
+// Streamlit's own words in Chinese, where no option of a widget sets them: in names for screen readers, tool tips
+// and the few texts that it writes itself.
+"use strict";
+(function () {
+  const WORDS = {
+    "App pages": "页面",
+    "Browse files": "选择文件",
+    "Calendar": "日历",
+    "Choose a date": "选择日期",
+    "Choose an option": "请选择",
+    "Choose date": "选择日期",
+    "Choose date range": "选择起止日期",
+    "Choose options": "请选择",
+    "Clear all": "全部清除",
+    "Clear value": "清除",
+    "Close": "关闭",
+    "Close fullscreen": "退出全屏",
+    "CONNECTING": "正在连接",
+    "Connecting": "正在连接",
+    "Connection error": "连接中断",
+    "Copied": "已复制",
+    "Copy to clipboard": "复制",
+    "Decrement": "减少",
+    "Download": "下载",
+    "Drag and drop file here": "将文件拖到此处",
+    "Drag and drop files here": "将文件拖到此处",
+    "Error": "错误",
+    "Fullscreen": "全屏",
+    "Hide password": "隐藏密码",
+    "Hide password text": "隐藏密码",
+    "Increment": "增加",
+    "Is the server still running?": "服务器可能已停止,正在重试。",
+    "Loading...": "正在加载…",
+    "No options": "没有可选项",
+    "No options to select": "没有可选项",
+    "No results": "没有匹配项",
+    "Open": "展开",
+    "Page not found": "没有这个页面",
+    "Remove file": "移除文件",
+    "Rerun": "重新运行",
+    "Retry": "重试",
+    "Running...": "正在处理",
+    "Scroll tabs left": "向左",
+    "Scroll tabs right": "向右",
+    "Search": "搜索",
+    "Select all": "全选",
+    "Selected values": "已选",
+    "Show password": "显示密码",
+    "Show password text": "显示密码",
+    "Skip to main content": "跳到正文",
+    "Sort ascending": "升序",
+    "Sort descending": "降序",
+    "Stop": "停止",
+    "Streamlit server is not responding. Are you connected to the internet?": "服务器没有响应,正在重试。",
+    "The page that you have requested does not seem to exist. Running the app's main page.": "没有这个页面,已转到首页。",
+    "Try again": "重试",
+    "Type to search": "输入以搜索",
+    "Upload": "上传",
+    "empty": "空",
+  };
+  const PATTERNS = [
+    [/^Remove (.+)$/, "移除 $1"],
+    [/^Clear (.+)$/, "清除 $1"],
+    [/^Limit (\S+) per file(?: • (.+))?$/, (_, size, kinds) => `每个文件不超过 ${size}${kinds ? `,格式 ${kinds}` : ""}`],
+    [/^(\S+) per file(?: • (.+))?$/, (_, size, kinds) => `每个文件不超过 ${size}${kinds ? `,格式 ${kinds}` : ""}`],
+    [/^You can only select up to (\d+) options?\..*$/, "最多可选 $1 项"],
+    [/^(.+) file must be (\S+) or smaller\.$/, "文件 $1 不能超过 $2"],
+    [/^File must be (\S+) or smaller\.$/, "文件不能超过 $1"],
+    [/^(.+) files are not allowed\.$/, "不支持 $1 格式的文件"],
+  ];
+  const ATTRIBUTES = ["aria-label", "title", "placeholder", "alt"];
+
+  function chinese(text) {
+    const words = text.trim();
+    if (!/^[A-Z(e]/.test(words) || words.length > 160) return null;
+    if (Object.hasOwn(WORDS, words)) return WORDS[words];
+    for (const [pattern, replacement] of PATTERNS) if (pattern.test(words)) return words.replace(pattern, replacement);
+    return null;
+  }
+
+  function onElement(element) {
+    for (const name of ATTRIBUTES) {
+      const text = element.getAttribute(name);
+      const words = text && chinese(text);
+      if (words && words !== text) element.setAttribute(name, words);
+    }
+  }
+
+  // What people wrote stays as they wrote it: only texts in Streamlit's own parts are looked at.
+  const OWN = "button, label, small, [data-testid^=stFileUploader], [data-testid=stStatusWidget], [role=listbox], [role=dialog], [data-testid=stTooltipContent], [role=tooltip]";
+  const THEIRS = "[data-testid=stMarkdownContainer], .gm-bar, .stHtml, code, pre, textarea";
+
+  function onText(node) {
+    const parent = node.parentElement;
+    const words = parent && chinese(node.data);
+    if (words && parent.closest(OWN) && !parent.closest(THEIRS)) node.data = words;
+  }
+
+  function onTree(root) {
+    if (root.nodeType === Node.TEXT_NODE) return onText(root);
+    if (root.nodeType !== Node.ELEMENT_NODE) return;
+    onElement(root);
+    const walker = document.createTreeWalker(root, NodeFilter.SHOW_ELEMENT | NodeFilter.SHOW_TEXT);
+    while (walker.nextNode()) walker.currentNode.nodeType === Node.TEXT_NODE ? onText(walker.currentNode) : onElement(walker.currentNode);
+  }
+
+  new MutationObserver((records) => {
+    for (const record of records) {
+      if (record.type === "attributes") onElement(record.target);
+      else if (record.type === "characterData") onText(record.target);
+      else for (const node of record.addedNodes) onTree(node);
+    }
+  }).observe(document.documentElement, {
+    subtree: true,
+    childList: true,
+    characterData: true,
+    attributes: true,
+    attributeFilter: ATTRIBUTES,
+  });
+})();

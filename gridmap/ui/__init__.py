@@ -1,0 +1,1 @@
+"""What all pages share: the gate, their state, caches, words and widgets. No decisions."""

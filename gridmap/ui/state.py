@@ -1,0 +1,53 @@
+"""What the pages of one browser tab share: one dataclass. No other file writes `session_state`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import streamlit as st
+
+from gridmap.domain.roles import User
+
+_KEY = "gridmap"
+
+
+@dataclass(slots=True)
+class Secret:
+    """A password or token that is shown once, on the page where it was made."""
+
+    page: str
+    title: str
+    text: str
+    hint: str
+
+
+@dataclass(slots=True)
+class State:
+    """
+    Shared between pages, for one person; pages change its attributes in place.
+
+    Attributes
+    ----------
+    layer, element : the element last selected, on the map or in the table
+    notice : a sentence to show once, after the rerun that follows an action
+    secret : see `Secret`
+    """
+
+    username: str
+    layer: str | None = None
+    element: str | None = None
+    notice: str | None = None
+    secret: Secret | None = None
+
+
+def of(user: User) -> State:
+    """This tab's state; a fresh one when somebody else has signed in meanwhile."""
+    found = st.session_state.get(_KEY)
+    if not isinstance(found, State) or found.username != user.username:
+        st.session_state[_KEY] = found = State(user.username)
+    return found
+
+
+def forget() -> None:
+    """Drop everything this tab remembers, widgets' values included."""
+    st.session_state.clear()
