@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from gridmap.setup.system import find_chromium
 from tests.support.browser import CHROMIUM_ARGUMENTS, Watch
+from tests.support.live import Live, running_application
 from tests.support.requirements import absent
 
 DESKTOP = {"width": 1440, "height": 900}
@@ -87,3 +88,10 @@ def no_foreign_requests(watch: Watch) -> Callable[[], None]:
         assert not watch.foreign, f"requests to other machines: {sorted(set(watch.foreign))}"
 
     return check
+
+
+@pytest.fixture(scope="package")
+def live_server() -> Iterator[Live]:
+    """The application on a small district, shared by the tests of this folder: each makes its own elements."""
+    with running_application() as live:
+        yield live
