@@ -112,11 +112,13 @@ def create_spatial(connection: Connection) -> None:
 def index_boxes(connection: Connection, pks: Sequence[int], geometries: Sequence[Any]) -> None:
     """Write the bounding boxes of these elements into the index, replacing older ones."""
     boxes = shapely.bounds(geometries)
-    rows = np.column_stack([np.asarray(pks, dtype=float), boxes[:, [0, 2, 1, 3]]])
+    # once for the index, once exact
+    rows = np.column_stack([np.asarray(pks, dtype=float), boxes[:, [0, 2, 1, 3, 0, 2, 1, 3]]])
     # near ones one after the other: the tree then touches few of its pages
     order = np.lexsort((rows[:, 3], np.floor(rows[:, 1] / _STRIP_DEGREES)))
+    marks = ", ".join("?" * rows.shape[1])
     connection.exec_driver_sql(
-        "INSERT OR REPLACE INTO element_bbox VALUES (?, ?, ?, ?, ?)", list(map(tuple, rows[order].tolist()))
+        f"INSERT OR REPLACE INTO element_bbox VALUES ({marks})", list(map(tuple, rows[order].tolist()))
     )
 
 
