@@ -1,0 +1,1 @@
+"""The HTTP API: Starlette routes over the services. Nothing is decided here."""

@@ -1,0 +1,138 @@
+"""
+What every response carries: pure ASGI middleware around all of the application.
+
+Streamlit's own pages and the frames of its components pass through here too; WebSockets and the content of
+streams are not touched.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from gridmap.api.calls import GetDistrict
+from gridmap.errors import GridmapError
+from gridmap.settings import Settings, TileSource
+
+_HSTS = "max-age=31536000"
+_PLAIN = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "X-Frame-Options": "SAMEORIGIN",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "geolocation=(self), fullscreen=(self), camera=(), microphone=(), payment=(), usb=()",
+}
+# Data is never a page: should a browser show it as one, nothing in it runs.
+_DATA_POLICY = "default-src 'none'; frame-ancestors 'none'; sandbox"
+
+
+def content_security_policy(tile_sources: tuple[TileSource, ...] = ()) -> str:
+    """
+    The policy of pages: nothing from anywhere but this server, and background tiles from where they are set up.
+
+    Streamlit evaluates expressions of its chart library and streamlit-folium evaluates the map's script, so
+    scripts need 'unsafe-inline' and 'unsafe-eval'; both draw with blobs. No other host is named, so what an
+    injected script could reach is this server alone.
+    """
+    hosts = sorted({host for one in tile_sources if (host := _host(one.url))})
+    fetched = " ".join(["'self'", "data:", "blob:", *hosts])
+    return "; ".join(
+        [
+            "default-src 'self'",
+            "script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:",
+            "style-src 'self' 'unsafe-inline'",
+            f"img-src {fetched}",
+            "font-src 'self' data:",
+            # background tiles of another datum are fetched and redrawn
+            f"connect-src {fetched}",
+            "worker-src 'self' blob:",
+            "media-src 'self' data: blob:",
+            "frame-src 'self' blob: data:",
+            "frame-ancestors 'self'",
+            "object-src 'none'",
+            "base-uri 'self'",
+            "form-action 'self'",
+        ]
+    )
+
+
+def _host(url: str) -> str | None:
+    """Scheme and host of a tile template; None when it leads to this server."""
+    parts = urlsplit(url.replace("{s}", "*"))
+    if parts.scheme not in ("http", "https") or not parts.netloc:
+        return None
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+
+
+class _Deployment:
+    """The settings, as soon as there is a district; until then what needs none."""
+
+    def __init__(self, get_district: GetDistrict) -> None:
+        self._get_district = get_district
+        self._settings: Settings | None = None
+
+    async def settings(self) -> Settings | None:
+        if self._settings is None:
+            try:
+                self._settings = (await run_in_threadpool(self._get_district)).settings
+            except GridmapError:
+                return None
+        return self._settings
+
+
+class SecurityHeaders:
+    """Adds the security headers to every HTTP response that does not bring its own."""
+
+    def __init__(self, app: ASGIApp, get_district: GetDistrict) -> None:
+        self.app = app
+        self._deployment = _Deployment(get_district)
+        self._page_policy: str | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        settings = await self._deployment.settings()
+        headers = self._headers(scope, settings)
+
+        async def with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                given = MutableHeaders(scope=message)
+                for name, value in headers.items():
+                    given.setdefault(name, value)
+            await send(message)
+
+        await self.app(scope, receive, with_headers)
+
+    def _headers(self, scope: Scope, settings: Settings | None) -> dict[str, str]:
+        headers = dict(_PLAIN)
+        if is_below(scope, settings, "/api", "/ogc"):
+            headers["Content-Security-Policy"] = _DATA_POLICY
+        elif settings is None:
+            headers["Content-Security-Policy"] = content_security_policy()
+        else:
+            self._page_policy = self._page_policy or content_security_policy(settings.tile_sources)
+            headers["Content-Security-Policy"] = self._page_policy
+        if settings is not None and settings.secure_cookies:
+            headers["Strict-Transport-Security"] = _HSTS
+        return headers
+
+
+def is_below(scope: Scope, settings: Settings | None, *prefixes: str) -> bool:
+    """Whether the request's path is one of these or below one, under the deployment's base path."""
+    path = local_path(scope, settings)
+    return path is not None and any(path == one or path.startswith(f"{one}/") for one in prefixes)
+
+
+def local_path(scope: Scope, settings: Settings | None) -> str | None:
+    """The path below the deployment's base path; None for one outside it."""
+    path: str = scope["path"]
+    base = settings.base_path if settings is not None else ""
+    if not base:
+        return path
+    return path[len(base) :] or "/" if path == base or path.startswith(f"{base}/") else None
+
