@@ -100,7 +100,7 @@ def generate(
     middle = settle_middles(seed, land, links, corner)
     shape = shape_of(land.lattice, corner, middle)
     net = build_net(seed, land.lattice, shape, corner, links, barriers)
-    cells = list_cells(land.lattice, land, people.per_km2, links, barriers, corner, middle)
+    cells = list_cells(land, people.per_km2, links, barriers, shape)
     is_urban = np.array([one.kind == "居委会" for one in grids.committees])
     houses = build_houses(seed, scale, cells, grids.committee.label, is_urban, facts.residents)
     setting = Setting(seed, scale, today, cells, graph, grids, houses)

@@ -15,7 +15,7 @@ from gridmap.demo.barriers import Barriers, Rank
 from gridmap.demo.chance import Floats, stream
 from gridmap.demo.lattice import Indices, Lattice, Shape
 from gridmap.demo.plane import to_lonlat
-from gridmap.demo.roads import Links, RoadClass
+from gridmap.demo.roads import Links, RoadClass, hearts
 
 _SPEED_KMH = {
     RoadClass.PATH: 15, RoadClass.RESIDENTIAL: 30, RoadClass.TERTIARY: 40, RoadClass.SECONDARY: 50,
@@ -133,7 +133,10 @@ def _add_crossings(net: Net, table: _Table, links: Links, barriers: Barriers) ->
 
 def _add_streets(net: Net, table: _Table, links: Links, shape: Shape, stops: set[tuple[int, int]]) -> None:
     ny = shape.middle.shape[1]
-    middle = shape.middle.reshape(-1, 2)
+    middle = hearts(links, shape)
+    for i, j in stops:
+        middle[i, j] = shape.middle[i, j]
+    middle = middle.reshape(-1, 2)
     for nodes, ids in _chains(table, {i * ny + j for i, j in stops}, len(middle)):
         first = ids[0]
         class_ = RoadClass(int(table.class_[first]))
@@ -185,17 +188,19 @@ def _chains(table: _Table, stops: set[int], cells: int) -> list[tuple[list[int],
 
 
 def _without_twins(chains: list[tuple[list[int], list[int]]]) -> list[tuple[list[int], list[int]]]:
-    """Chains with loops and second ways between the same junctions cut in the middle."""
-    seen: set[tuple[int, int]] = set()
+    """Chains with loops cut in three, and second ways between the same junctions cut in two."""
+
+    def ends(chain: tuple[list[int], list[int]]) -> tuple[int, int]:
+        return min(chain[0][0], chain[0][-1]), max(chain[0][0], chain[0][-1])
+
+    seen = {ends(chain) for chain in chains if len(chain[1]) == 1}
     result = []
     for nodes, ids in chains:
-        ends = (min(nodes[0], nodes[-1]), max(nodes[0], nodes[-1]))
-        if len(ids) > 1 and (ends[0] == ends[1] or ends in seen):
-            cut = len(ids) // 2
-            result += [(nodes[: cut + 1], ids[:cut]), (nodes[cut:], ids[cut:])]
-            continue
-        seen.add(ends)
-        result.append((nodes, ids))
+        pair = ends((nodes, ids))
+        parts = 1 if len(ids) == 1 else 3 if pair[0] == pair[1] else 2 if pair in seen else 1
+        seen.add(pair)
+        cuts = [len(ids) * k // parts for k in range(parts + 1)]
+        result += [(nodes[p : q + 1], ids[p:q]) for p, q in zip(cuts[:-1], cuts[1:], strict=True)]
     return result
 
 

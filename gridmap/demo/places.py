@@ -9,9 +9,9 @@ import numpy as np
 from gridmap.demo.barriers import Barriers, Rank
 from gridmap.demo.chance import Floats, pick
 from gridmap.demo.land import Land
-from gridmap.demo.lattice import Indices, Lattice, Mask
-from gridmap.demo.plane import to_lonlat
-from gridmap.demo.roads import Links, RoadClass
+from gridmap.demo.lattice import Indices, Mask, Shape
+from gridmap.demo.plane import to_lonlat, to_plane
+from gridmap.demo.roads import Links, RoadClass, gates_around, hearts
 
 # Directions 0 east, 1 north, 2 west, 3 south; quarter q of a cell lies between directions q and q + 1.
 _QUARTER_CORNERS = ((1, 1), (0, 1), (0, 0), (1, 0))
@@ -25,8 +25,8 @@ class Cells:
     Attributes
     ----------
     i, j : (cells,) lattice indices
-    heart : (cells, 2) metres, where roads meet
-    side : (4, cells, 2) metres, middles of the sides by direction
+    heart : (cells, 2) metres, where roads meet, or the middle of the one that passes
+    side : (4, cells, 2) metres, by direction: where the road passes the side, or the side's middle
     corner : (4, cells, 2) metres, corners by quarter
     road : (4, cells) `RoadClass` of the link in each direction
     area_m2, per_km2 : (cells,) size, and residents per km²
@@ -66,28 +66,21 @@ class Cells:
         )
 
 
-def list_cells(
-    lattice: Lattice,
-    land: Land,
-    per_km2: Floats,
-    links: Links,
-    barriers: Barriers,
-    corner: Floats,
-    middle: Floats,
-) -> Cells:
-    """The district's cells; `corner` and `middle` are settled lattice coordinates."""
+def list_cells(land: Land, per_km2: Floats, links: Links, barriers: Barriers, shape: Shape) -> Cells:
+    """The district's cells with the roads through them; `per_km2` is (nx, ny)."""
     i, j = np.nonzero(land.inside)
-    bent = lattice.bend(corner[..., 0], corner[..., 1])
-    corners = np.stack([bent[i + a, j + b] for a, b in _QUARTER_CORNERS])
-    road_x, road_y = np.pad(links.class_x, ((1, 1), (0, 0))), np.pad(links.class_y, ((0, 0), (1, 1)))
+    flat = to_plane(shape.corner.reshape(-1, 2)).reshape(shape.corner.shape)
+    corners = np.stack([flat[i + a, j + b] for a, b in _QUARTER_CORNERS])
+    halves = np.stack([(corners[k - 1] + corners[k]) / 2 for k in range(4)])
+    road, gate = (one[:, i, j] for one in gates_around(links, shape))
+    side = np.where((road > 0)[..., None], to_plane(gate), halves)
+    heart = to_plane(hearts(links, shape)[i, j])
     rank_x, rank_y = barriers.rank_x(), barriers.rank_y()
     around = np.stack([rank_y[i + 1, j], rank_x[i, j + 1], rank_y[i, j], rank_x[i, j]])
+    is_quiet = around.max(axis=0) < Rank.RIVER
     return Cells(
-        i, j, lattice.bend(middle[i, j, 0], middle[i, j, 1]),
-        np.stack([(corners[k - 1] + corners[k]) / 2 for k in range(4)]), corners,
-        np.stack([road_x[i + 1, j], road_y[i, j + 1], road_x[i, j], road_y[i, j]]),
-        land.area_m2[i, j], per_km2[i, j], land.ground[i, j], around.max(axis=0) < Rank.RIVER,
-    )  # fmt: skip
+        i, j, heart, side, corners, road, land.area_m2[i, j], per_km2[i, j], land.ground[i, j], is_quiet
+    )
 
 
 def beside_road(rng: np.random.Generator, cells: Cells, cell: Indices) -> Floats:

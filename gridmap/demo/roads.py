@@ -19,8 +19,9 @@ from scipy.spatial import Delaunay
 from gridmap.demo.barriers import Barriers, Rank
 from gridmap.demo.chance import Floats, stream
 from gridmap.demo.land import Land
-from gridmap.demo.lattice import Indices, Mask, centres, keep_inside, settle
+from gridmap.demo.lattice import Indices, Mask, Shape, centres, keep_inside, settle
 from gridmap.demo.people import People
+from gridmap.demo.plane import DECIMALS
 from gridmap.demo.words import Words
 
 
@@ -316,3 +317,28 @@ def settle_middles(seed: int, land: Land, links: Links, corner: Floats) -> Float
     rank_x, rank_y = (np.where(one >= RoadClass.TERTIARY, one, 0) for one in (links.class_x, links.class_y))
     nowhere = np.zeros(land.dry.shape, dtype=bool)
     return keep_inside(settle(place, home, rank_x, rank_y, nowhere), corner)
+
+
+def gates_around(links: Links, shape: Shape) -> tuple[Indices, Floats]:
+    """
+    Class of the link in each direction (4, nx, ny) and where it leaves the cell (4, nx, ny, 2), in degrees.
+
+    Directions are 0 east, 1 north, 2 west, 3 south; without a neighbour the place is nan.
+    """
+    none = {"constant_values": np.nan}
+    road_x, road_y = np.pad(links.class_x, ((1, 1), (0, 0))), np.pad(links.class_y, ((0, 0), (1, 1)))
+    gate_x = np.pad(shape.gate_x, ((0, 0), (1, 1), (0, 0)), **none)
+    gate_y = np.pad(shape.gate_y, ((1, 1), (0, 0), (0, 0)), **none)
+    return (
+        np.stack([road_x[1:], road_y[:, 1:], road_x[:-1], road_y[:, :-1]]),
+        np.stack([gate_y[1:], gate_x[:, 1:], gate_y[:-1], gate_x[:, :-1]]),
+    )
+
+
+def hearts(links: Links, shape: Shape) -> Floats:
+    """Degrees (nx, ny, 2): where a cell's roads meet, or halfway between the gates of one that only passes."""
+    road, gate = gates_around(links, shape)
+    is_on = road > 0
+    passes = (is_on.sum(axis=0) == 2) & (2 * road.max(axis=0) == road.sum(axis=0))
+    halfway = np.round(np.where(is_on[..., None], gate, 0.0).sum(axis=0) / 2, DECIMALS)
+    return np.where(passes[..., None], halfway, shape.middle)

@@ -21,6 +21,7 @@ from gridmap.demo.roads import RoadClass
 from gridmap.demo.words import choose
 
 WORKSTATIONS = 40
+_STATIONS_APART_M = 900.0
 _OFFICES, _SAFE_HOUSES, _SERVICE_POINTS = 176, 400, 250
 _PREMISES, _CARE_POINTS, _INCIDENTS, _RISKS = 2_500, 300, 5_000, 400
 
@@ -93,13 +94,17 @@ def _workstations(setting: Setting) -> gpd.GeoDataFrame:
     part = split(crowd, town, counts)
     legs = (cells.road >= RoadClass.TERTIARY).sum(axis=0)
     is_junction = cells.by_car & (legs >= 3) & (cells.best_road >= RoadClass.SECONDARY)
-    chosen = []
+    chosen: list[int] = []
     for k in range(WORKSTATIONS):
         own = np.flatnonzero(part == k)
         mass = crowd.mass[own] + 1e-9
         middle = (cells.heart[own] * mass[:, None]).sum(axis=0) / mass.sum() + 500.0 * (rng.random(2) - 0.5)
         able = own[is_junction[own]] if is_junction[own].any() else own[cells.by_car[own]]
-        chosen.append(able[np.argmin(((cells.heart[able] - middle) ** 2).sum(axis=1))])
+        away = np.sqrt(((cells.heart[able] - middle) ** 2).sum(axis=1))
+        for other in chosen:  # two stations at one town's border would be one too many
+            near = np.sqrt(((cells.heart[able] - cells.heart[other]) ** 2).sum(axis=1)) < _STATIONS_APART_M
+            away += np.where(near, 100_000.0, 0.0)
+        chosen.append(int(able[np.argmin(away)]))
     cell = _west_to_east(setting, town, np.array(chosen))
     place = to_lonlat(
         cells.inside(cell, rng.integers(0, 4, len(cell)), np.full(len(cell), 0.3), np.full(len(cell), 0.3))
