@@ -1,0 +1,1 @@
+"""Files in, files out, and what is wrong with files."""
