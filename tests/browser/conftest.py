@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, FrameLocator, Page, sync_playwright
 
 from gridmap.setup.system import find_chromium
 from tests.support.browser import CHROMIUM_ARGUMENTS, Watch
-from tests.support.live import Live, running_application
+from tests.support.live import Live, OpenMap, map_frame, running_application
 from tests.support.requirements import absent
 
 DESKTOP = {"width": 1440, "height": 900}
@@ -95,3 +95,43 @@ def live_server() -> Iterator[Live]:
     """The application on a small district, shared by the tests of this folder: each makes its own elements."""
     with running_application() as live:
         yield live
+
+
+@pytest.fixture(scope="package")
+def people(browser: Browser, live_server: Live) -> Iterator[Callable[[str], BrowserContext]]:
+    """
+    A signed-in browser for each account of `live_server`, kept from test to test with its cache.
+
+    For tests that use nothing else of the context; `open_as` watches it and tidies up.
+    """
+    made: dict[str, BrowserContext] = {}
+
+    def context_of(username: str) -> BrowserContext:
+        if username not in made:
+            made[username] = browser.new_context(viewport=DESKTOP, locale="zh-CN", accept_downloads=True)
+            made[username].set_default_timeout(15_000)
+            live_server.sign_in(made[username], username)
+        return made[username]
+
+    yield context_of
+    for context in made.values():
+        context.close()
+
+
+@pytest.fixture
+def open_as(people: Callable[[str], BrowserContext], live_server: Live, watch: Watch) -> Iterator[OpenMap]:
+    """Opens the map for an account (`path` with a place after #); what it did in the browser is watched and wiped."""
+    pages: list[Page] = []
+
+    def opened(username: str, path: str = "/map") -> tuple[Page, FrameLocator]:
+        context = people(username)
+        watch.follow(context)
+        page = live_server.open_map(context, path)
+        pages.append(page)
+        return page, map_frame(page)
+
+    yield opened
+    for page in pages:
+        page.evaluate("localStorage.clear()")
+        page.close()
+    watch.assert_clean()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,6 +15,8 @@ from gridmap.services import accounts
 from gridmap.services.district import District
 from tests.browser.server import Server, run_server
 from tests.support.district import make_district, seed
+
+OpenMap = Callable[..., tuple[Page, FrameLocator]]
 
 FRAME = 'iframe[title="streamlit_folium.st_folium"]'
 

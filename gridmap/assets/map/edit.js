@@ -105,9 +105,10 @@
 
   function formPanel({ draft, layer, base, properties, title, raw, submit, onClose = () => {} }) {
     const notice = G.h("p", { class: "gm-note", role: "status", hidden: true });
+    let isTouched = !!raw;
     const keepNow = () => {
       if (!work) return;
-      work.isTouched = true;
+      isTouched = true;
       // Written at every key stroke: a crash in the next moment must find it.
       G.drafts.put({ ...draft, ...work.extra, raw: form.raw() });
     };
@@ -143,7 +144,7 @@
       body: [notice, form.element], footer: G.h("div", { class: "gm-actions" }, save, cancel), onClose: () => giveUp(), label: title,
     });
     begin({
-      draft, layer, base, form, notice, extra: {}, isTouched: !!raw,
+      draft, layer, base, form, notice, extra: {}, isTouched: () => isTouched,
       keepNow,
       close: () => {
         onClose();
@@ -158,7 +159,7 @@
   async function giveUp() {
     if (!work) return;
     const { base, layer, isTouched } = work;
-    if (isTouched && !(await G.dialogs.confirm("放弃修改?", "尚未保存的内容将被清除。", "放弃"))) return;
+    if (isTouched() && !(await G.dialogs.confirm("放弃修改?", "尚未保存的内容将被清除。", "放弃"))) return;
     end();
     if (base && base.id) G.select.open(layer.id, base.id);
     else G.select.close();
@@ -186,12 +187,11 @@
       id: base.id, props: base.properties,
       onChange(geometry) {
         if (isPoint) bar.place(...geometry.coordinates);
-        if (work) work.isTouched = handle.isChanged();
         G.drafts.put({ ...kept, geometry });
       },
     });
     begin({
-      draft: kept, layer, base, isTouched: false,
+      draft: kept, layer, base, isTouched: handle.isChanged,
       close: () => {
         handle.stop();
         bar.close();
@@ -215,7 +215,6 @@
     function restoreShape(geometry) {
       if (isPoint) return handle.setPoint(...geometry.coordinates);
       handle.shape.setLatLngs(L.GeoJSON.geometryToLayer({ type: "Feature", properties: {}, geometry }).getLatLngs());
-      if (work) work.isTouched = true;
       handle.shape.pm.disable();
       handle.shape.pm.enable();
     }
@@ -259,7 +258,7 @@
     G.select.close();
     if (!G.tiles.isVisible(layer.id)) G.layers.setVisible(layer.id, true);
     const bar = G.shape.bar({ text: `新增${layer.title}:${G.shape.hints[layer.geometry]}`, onCancel: () => G.shape.stop() });
-    const placeholder = { draft: { id: "drawing" }, layer, base: null, isTouched: false, close: () => {} };
+    const placeholder = { draft: { id: "drawing" }, layer, base: null, isTouched: () => false, close: () => {} };
     work = placeholder;
     const geometry = await G.shape.draw(layer);
     bar.close();
@@ -364,7 +363,8 @@
         G.emit("saved", { op, receipt });
       });
       // A creation that was taken back leaves nothing to open.
-      await G.select.open(last.layer, last.id);
+      if (last.revision === 1) G.select.close();
+      else await G.select.open(last.layer, last.id);
     } catch (error) {
       if (error.status === 412) {
         keepUndo(list.slice(0, -1));
@@ -434,10 +434,11 @@
     const version = feature && !isQuiet ? `,第 ${feature.properties.revision} 版` : "";
     const subject = feature ? `“${G.titleOf(feature)}”` : op.base ? `“${G.titleOf(op.base)}”` : "";
     const canUndo = op.kind !== "undo" && !isQuiet;
-    G.toast(isQuiet ? "与已存内容相同,未产生新版本。" : `${subject}${WORDS[op.kind]}${version}`, {
+    const [told, ...more] = isQuiet ? [...receipt.warnings, "没有改动,未产生新版本。"] : [`${subject}${WORDS[op.kind]}${version}`, ...receipt.warnings];
+    G.toast(told, {
       kind: receipt.warnings.length ? "warn" : "good",
       key: "receipt",
-      details: receipt.warnings,
+      details: isQuiet ? [] : more,
       action: canUndo ? { title: "撤销", run: undo } : null,
     });
     const boxes = [op.base, feature].filter(Boolean).map((one) => {

@@ -266,9 +266,12 @@
 
   function keyboard() {
     document.addEventListener("keydown", (event) => {
-      if (document.querySelector("dialog[open]")) return;
+      // A dialog and the search box have their own Escape.
+      if (document.querySelector("dialog[open]") || event.target.id === "gm-search") return;
       const isTyping = /^(INPUT|TEXTAREA|SELECT)$/.test(event.target.tagName);
       if (event.key === "Escape") {
+        // Else this very key would close the question that it opens.
+        event.preventDefault();
         if (G.edit.escape()) return;
         if (G.select.current || !byId("gm-right").hidden) G.select.close();
       } else if (event.key === "/" && !isTyping) {
@@ -278,7 +281,7 @@
         event.preventDefault();
         G.edit.undo();
       }
-    });
+    }, true); // before the map's own keys, which keep some to themselves
   }
 
   function empty() {

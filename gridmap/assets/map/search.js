@@ -104,7 +104,6 @@
       else if (event.key === "ArrowUp" && results.length) mark(active - 1);
       else if (event.key === "Enter") pick(active < 0 ? 0 : active);
       else if (event.key === "Escape") {
-        event.stopPropagation();
         reset(false);
         input.blur();
         return;

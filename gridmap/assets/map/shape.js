@@ -193,6 +193,9 @@
       inputs.length > 0 && G.h("div", { class: "gm-bar-point" }, inputs),
       G.h("div", { class: "gm-bar-buttons" }, save, G.h("button", { class: "gm-button", type: "button", text: "取消", on: { click: onCancel } })));
     host.hidden = false;
+    // The control that was pressed is gone: the keyboard goes on here.
+    host.tabIndex = -1;
+    host.focus();
     const fields = host.querySelectorAll("input");
     return {
       close() {

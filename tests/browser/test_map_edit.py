@@ -1,0 +1,324 @@
+"""Officers change elements on the map: stored once each, with history; others are refused or see no control."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterator
+from itertools import count
+
+import pytest
+import shapely
+from playwright.sync_api import FrameLocator, Page, expect
+
+from gridmap.domain.elements import Element
+from gridmap.services import elements
+from gridmap.storage.elements import get
+from tests.browser.checks import assert_looks_right
+from tests.support.district import ADMIN, element, put
+from tests.support.live import Live, OpenMap
+
+_numbers = count(101)
+
+
+@pytest.fixture
+def station(live_server: Live) -> Iterator[Element]:
+    """A workstation in the eastern town that this test alone touches."""
+    number = next(_numbers)
+    lon = 121.51 + (number % 8) * 0.01
+    made = element(
+        "workstation", f"JWZ{number}", f"东镇{number}号站", shapely.Point(lon, 30.945), opening_hours="24h", officer_count=3
+    )
+    [stored] = put(live_server.district, made)
+    yield stored
+    with live_server.district.database.read() as connection:
+        left = get(connection, stored.id)
+    if left is not None and not left.is_retired:
+        elements.delete(live_server.district, ADMIN, left.layer, left.id, base_revision=left.revision)
+
+
+def stored(live: Live, one: Element) -> Element:
+    with live.district.database.read() as connection:
+        found = get(connection, one.id)
+    assert found is not None
+    return found
+
+
+def find(app: FrameLocator, one: Element) -> None:
+    """Search by code and open the hit."""
+    app.get_by_role("combobox", name="搜索要素").fill(one.code or "")
+    app.get_by_role("option").first.wait_for()
+    app.get_by_role("combobox", name="搜索要素").press("Enter")
+    expect(app.locator("#gm-right h2")).to_have_text(one.name)
+    # the footer comes with the answer that tells whether one may edit
+    app.get_by_text("数据来源").wait_for()
+
+
+def drag(page: Page, app: FrameLocator, dx: int, dy: int) -> None:
+    """Drag the marker that is being edited by so many pixels."""
+    box = app.locator(".gm-edit-icon").bounding_box()
+    assert box is not None
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + dx / 2, y + dy / 2, steps=4)
+    page.mouse.move(x + dx, y + dy, steps=4)
+    page.mouse.up()
+
+
+def receipt(app: FrameLocator, words: str | re.Pattern[str]) -> None:
+    expect(app.locator('.gm-toast[data-key="receipt"]')).to_contain_text(words)
+
+
+def save_form(app: FrameLocator) -> None:
+    app.locator(".gm-panel-foot").get_by_role("button", name="保存").click()
+
+
+def test_an_officer_moves_a_workstation_and_edits_two_fields(
+    open_as: OpenMap, live_server: Live, station: Element
+) -> None:
+    page, app = open_as("officer2")
+    find(app, station)
+
+    app.get_by_role("button", name="移动").click()
+    drag(page, app, 60, 40)
+    app.locator("#gm-bar").get_by_role("button", name="保存").click()
+    receipt(app, "已保存,第 2 版")
+    app.get_by_role("button", name="修改", exact=True).click()
+    app.get_by_label("名称").fill("东镇改名站")
+    app.get_by_label("民警数").fill("12")
+    save_form(app)
+    receipt(app, "已保存,第 3 版")
+
+    page.reload()
+    app.locator("body[data-ready]").wait_for()
+    now = stored(live_server, station)
+    assert (now.revision, now.name, now.properties["officer_count"]) == (3, "东镇改名站", 12)
+    assert now.geometry.x > station.geometry.x and now.geometry.y < station.geometry.y
+    # the element that was open is open again, at the same place
+    expect(app.locator("#gm-right h2")).to_have_text("东镇改名站")
+    app.get_by_role("tab", name="历史").click()
+    rows = app.locator(".gm-revision")
+    expect(rows).to_have_count(3)
+    expect(rows.nth(0)).to_contain_text("officer2")
+    expect(rows.nth(0)).to_contain_text(re.compile(r"20\d\d-\d\d-\d\d \d\d:\d\d"))
+    expect(rows.nth(0).locator(".gm-change", has_text="民警数")).to_contain_text(re.compile("3 人.*→.*12 人"))
+    expect(rows.nth(1)).to_contain_text("位置")
+
+
+def test_dropping_a_marker_stores_one_revision_only_after_save(
+    open_as: OpenMap, live_server: Live, station: Element
+) -> None:
+    page, app = open_as("officer2")
+    find(app, station)
+    app.get_by_role("button", name="移动").click()
+    drag(page, app, 30, 10)
+    drag(page, app, 30, 10)
+    assert stored(live_server, station).revision == 1
+    app.locator("#gm-bar").get_by_role("button", name="保存").click()
+    receipt(app, "第 2 版")
+    assert stored(live_server, station).revision == 2
+
+
+def test_escape_gives_a_move_up_after_asking(open_as: OpenMap, live_server: Live, station: Element) -> None:
+    page, app = open_as("officer2")
+    find(app, station)
+    app.get_by_role("button", name="移动").click()
+    drag(page, app, 40, 0)
+    page.keyboard.press("Escape")
+    app.get_by_role("dialog").get_by_role("button", name="放弃").click()
+    expect(app.locator(".gm-edit-icon")).to_have_count(0)
+    expect(app.get_by_role("button", name="移动")).to_be_visible()
+    assert stored(live_server, station).revision == 1
+
+
+def test_a_place_can_be_given_as_numbers(open_as: OpenMap, live_server: Live, station: Element) -> None:
+    _, app = open_as("officer2")
+    find(app, station)
+    app.get_by_role("button", name="移动").click()
+    for label, value in (("经度", "121.5555"), ("纬度", "30.9333")):
+        app.get_by_role("textbox", name=label).fill(value)
+        app.get_by_role("textbox", name=label).press("Tab")
+    app.locator("#gm-bar").get_by_role("button", name="保存").click()
+    receipt(app, "第 2 版")
+    assert stored(live_server, station).geometry.equals(shapely.Point(121.5555, 30.9333))
+
+
+def test_undo_takes_back_the_last_write_and_delete_and_restore_keep_the_id(
+    open_as: OpenMap, live_server: Live, station: Element
+) -> None:
+    _, app = open_as("officer2")
+    find(app, station)
+    app.get_by_role("button", name="修改", exact=True).click()
+    app.get_by_label("名称").fill("将撤销")
+    save_form(app)
+    receipt(app, "第 2 版")
+    app.locator("#gm-undo").click()
+    receipt(app, "已撤销,第 3 版")
+    assert stored(live_server, station).name == station.name
+
+    app.get_by_role("button", name="删除").click()
+    app.get_by_label("原因").fill("登记重复")
+    app.get_by_role("dialog").get_by_role("button", name="删除").click()
+    receipt(app, "已删除")
+    gone = stored(live_server, station)
+    assert gone.is_retired and gone.revision == 4
+    app.locator("#gm-undo").click()
+    receipt(app, "已撤销")
+    expect(app.locator("#gm-right h2")).to_have_text(station.name)
+    back = stored(live_server, station)
+    assert not back.is_retired and back.id == station.id and back.code == station.code
+
+    app.get_by_role("tab", name="历史").click()
+    expect(app.locator(".gm-revision", has_text="登记重复")).to_have_count(1)
+    second = app.locator(".gm-revision").filter(has=app.locator("strong", has_text="第 2 版"))
+    second.get_by_role("button", name="恢复到此版").click()
+    app.get_by_role("dialog").get_by_role("button", name="恢复").click()
+    receipt(app, "已恢复")
+    assert stored(live_server, station).name == "将撤销"
+
+
+def test_verification_moves_the_due_date_on(open_as: OpenMap, live_server: Live, station: Element) -> None:
+    _, app = open_as("officer2")
+    find(app, station)
+    app.get_by_role("button", name="核实无变化").click()
+    receipt(app, "已核实,第 2 版")
+    now = stored(live_server, station)
+    assert now.verified_by == "officer2"
+    assert now.due_at is not None and now.verified_at is not None and (now.due_at - now.verified_at).days == 30
+    expect(app.locator(".gm-fact", has_text="上次核实")).to_contain_text("officer2")
+
+
+def test_faults_are_told_at_the_field_and_nothing_is_sent(
+    open_as: OpenMap, live_server: Live, station: Element
+) -> None:
+    page, app = open_as("officer2")
+    find(app, station)
+    app.get_by_role("button", name="修改", exact=True).click()
+    app.get_by_label("民警数").fill("很多")
+    app.get_by_label("开放时间").select_option("")
+    save_form(app)
+    expect(app.get_by_text("民警数:应为整数")).to_be_visible()
+    expect(app.get_by_text("开放时间:必填")).to_be_visible()
+    app.get_by_label("民警数").fill("999")
+    expect(app.get_by_text("民警数:应为整数")).not_to_be_visible()
+    save_form(app)
+    expect(app.get_by_text("民警数:应为 0 至 200")).to_be_visible()
+    assert_looks_right(page)
+    assert stored(live_server, station).revision == 1
+
+
+def test_a_fault_that_only_the_server_finds_stands_at_its_field(
+    open_as: OpenMap, live_server: Live, station: Element, watch
+) -> None:
+    watch.allow("status of 422")
+    _, app = open_as("officer2")
+    find(app, station)
+    app.get_by_role("button", name="修改", exact=True).click()
+    # nobody's number: the last digit does not fit the others, but it looks like one
+    app.get_by_label("地址").fill("门口找310120199001011233")
+    save_form(app)
+    expect(app.locator(".gm-toast-bad")).to_be_visible()
+    expect(app.get_by_label("地址")).to_have_value("门口找310120199001011233")
+    assert stored(live_server, station).revision == 1
+
+
+def test_a_new_element_is_drawn_filled_in_and_stored_once(open_as: OpenMap, live_server: Live) -> None:
+    page, app = open_as("officer2")
+    code = f"PAW{next(_numbers)}"
+    app.locator("#gm-add").click()
+    app.get_by_role("button", name=re.compile("^平安屋")).click()
+    expect(app.locator("#gm-bar")).to_contain_text("在地图上点一下放置")
+    frame = page.locator("iframe").bounding_box()
+    assert frame is not None
+    # right of the middle of the district lies the eastern town
+    page.mouse.click(frame["x"] + frame["width"] * 0.68, frame["y"] + frame["height"] * 0.62)
+    app.get_by_label("编码").fill(code)
+    app.get_by_label("名称").fill("新平安屋")
+    app.get_by_label("依托单位").select_option("商铺")
+    save_form(app)
+    receipt(app, "已新增,第 1 版")
+    [made] = elements.search(live_server.district, ADMIN, code)
+    assert made.name == "新平安屋" and made.properties["host"] == "商铺"
+    assert 121.5 < made.geometry.x < 121.6
+    app.locator("#gm-undo").click()
+    receipt(app, "已撤销")
+    assert elements.search(live_server.district, ADMIN, code) == []
+
+
+def test_a_border_keeps_its_untouched_vertices_to_the_last_bit(open_as: OpenMap, live_server: Live) -> None:
+    number = next(_numbers)
+    ring = [(121.53, 30.96), (121.53 + 1 / 3000, 30.97), (121.5412345678901, 30.9654321098765), (121.54, 30.96)]
+    [area] = put(
+        live_server.district,
+        element("residential_area", f"XQ-{number}", f"小区{number}", shapely.Polygon(ring), kind="小区", population=100),
+    )
+    page, app = open_as("officer2")
+    find(app, area)
+    app.get_by_role("button", name="改边界").click()
+    corners = app.locator(".leaflet-marker-icon.marker-icon:not(.marker-icon-middle)")
+    expect(corners).to_have_count(4)
+    box = corners.nth(3).bounding_box()
+    assert box is not None
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + 30, y + 30, steps=5)
+    page.mouse.up()
+    app.locator("#gm-bar").get_by_role("button", name="保存").click()
+    receipt(app, "第 2 版")
+    now = stored(live_server, area)
+    assert now.id == area.id
+    before = set(map(tuple, shapely.get_coordinates(area.geometry)))
+    after = set(map(tuple, shapely.get_coordinates(now.geometry)))
+    assert len(before & after) == 3
+    assert len(after) == 4
+
+
+def test_a_viewer_sees_no_edit_control_and_the_api_refuses_a_change(
+    open_as: OpenMap, live_server: Live, station: Element, watch
+) -> None:
+    page, app = open_as("viewer")
+    find(app, station)
+    for name in ("新增", "修改", "移动", "改边界", "核实无变化", "删除", "撤销"):
+        assert app.get_by_role("button", name=name, exact=True).count() == 0, name
+    assert app.locator(".gm-panel-foot").count() == 0
+    answer = page.context.request.patch(
+        f"{live_server.server.base_url}/ogc/collections/workstation/items/{station.id}",
+        data=json.dumps({"properties": {"name": "x"}}),
+        headers={"If-Match": '"1"', "X-Gridmap": "1", "Content-Type": "application/merge-patch+json"},
+    )
+    assert answer.status == 403 and "problem+json" in answer.headers["content-type"]
+    assert stored(live_server, station).revision == 1
+
+
+def test_an_officer_of_one_town_is_refused_in_another_and_told_why(
+    open_as: OpenMap, live_server: Live, station: Element
+) -> None:
+    page, app = open_as("officer")
+    find(app, station)
+    expect(app.locator(".gm-panel-foot")).to_contain_text("责任区")
+    assert app.get_by_role("button", name="修改", exact=True).count() == 0
+    answer = page.context.request.patch(
+        f"{live_server.server.base_url}/ogc/collections/workstation/items/{station.id}",
+        data=json.dumps({"properties": {"name": "x"}}),
+        headers={"If-Match": '"1"', "X-Gridmap": "1", "Content-Type": "application/merge-patch+json"},
+    )
+    assert answer.status == 403
+    assert stored(live_server, station).revision == 1
+
+
+def test_moving_out_of_the_own_area_is_refused_and_the_move_can_be_mended(
+    open_as: OpenMap, live_server: Live, station: Element, watch
+) -> None:
+    watch.allow("status of 403")
+    _, app = open_as("officer2")
+    find(app, station)
+    app.get_by_role("button", name="移动").click()
+    app.get_by_role("textbox", name="经度").fill("121.45")
+    app.get_by_role("textbox", name="经度").press("Tab")
+    app.locator("#gm-bar").get_by_role("button", name="保存").click()
+    expect(app.locator(".gm-toast-bad")).to_contain_text("责任区")
+    expect(app.locator("#gm-bar")).to_be_visible()
+    assert math.isclose(stored(live_server, station).geometry.x, station.geometry.x)
