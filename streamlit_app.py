@@ -11,6 +11,7 @@ from starlette.middleware import Middleware
 
 from gridmap.api import app as api
 from gridmap.api import signin
+from gridmap.api.security import SecurityHeaders
 from gridmap.services.district import running
 from gridmap.settings import load_settings
 from gridmap.ui.pages import pages
@@ -23,8 +24,9 @@ PAGES = [one.name for one in pages()]
 app = st.App(
     Path(__file__).resolve().parent / "gridmap" / "ui" / "main.py",
     routes=[*signin.routes(running, base_path=BASE_PATH), *api.routes(running)],
+    # headers outside, so that the entrance's answers carry them too
     middleware=[
-        *api.middleware(),
+        Middleware(SecurityHeaders, running),
         Middleware(signin.Entrance, running, PAGES, page_html(BASE_PATH), BASE_PATH),
     ],
     lifespan=api.lifespan,

@@ -33,9 +33,9 @@ with about:
             ("角色", user.role.title),
             (
                 "可编辑的图层",
-                layers_words(user.layers, layers) if accounts.may_write(user) else "无(只能查看)",
+                layers_words(user.layers, layers) if accounts.may_write(user.role) else "无(只能查看)",
             ),
-            ("责任区", area_words(user.area, areas) if accounts.may_write(user) else "无(只能查看)"),
+            ("责任区", area_words(user.area, areas) if accounts.may_write(user.role) else "无(只能查看)"),
         ],
         empty="",
     )

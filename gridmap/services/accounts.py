@@ -25,7 +25,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy import Connection
 
 from gridmap.domain.passwords import MAX_LENGTH, normalised, temporary_password, weakness
-from gridmap.domain.roles import WHOLE_DISTRICT, Permission, Role, User
+from gridmap.domain.roles import PERMISSIONS, WHOLE_DISTRICT, Permission, Role, User
 from gridmap.errors import (
     AuthenticationRequired,
     InvalidInput,
@@ -872,9 +872,9 @@ def has_demo_accounts(district: District) -> bool:
 # --- what screens show of rights -----------------------------------------------------------------------
 
 
-def may_write(user: User) -> bool:
-    """Whether layers and area mean anything for this user's role."""
-    return user.may(Permission.EDIT_ELEMENTS)
+def may_write(role: Role) -> bool:
+    """Whether layers and area mean anything for this role."""
+    return Permission.EDIT_ELEMENTS in PERMISSIONS[role]
 
 
 def area_choices(district: District) -> dict[str, str]:

@@ -39,17 +39,18 @@ def accounts_tab(user: User) -> None:
     existing, new = st.columns(2, gap="large")
     with existing:
         st.subheader("管理账号", anchor=False)
-        picked = st.selectbox(
+        by_name = {one.username: one for one in shown}
+        username = st.selectbox(
             "选择账号",
-            shown,
+            list(by_name),
             index=None,
-            format_func=lambda one: f"{one.username} · {one.display_name}",
+            format_func=lambda one: f"{one} · {by_name[one].display_name}",
             placeholder="请选择",
             key="admin.account",
         )
-        if picked is not None:
-            _rights_form(user, district, picked, choices)
-            _account_actions(user, district, picked)
+        if username is not None:
+            _rights_form(user, district, by_name[username], choices)
+            _account_actions(user, district, by_name[username])
     with new:
         st.subheader("新建账号", anchor=False)
         _new_account_form(user, district, choices)
@@ -65,8 +66,7 @@ def _accounts_table(district: District, shown: list[Account], choices: dict[str,
                 one.username,
                 one.display_name,
                 one.role.title,
-                area_words(one.area, choices),
-                layers_words(one.layers, layers),
+                *_rights_words(one, choices, layers),
                 _account_state(one),
                 ago(one.last_sign_in_at, now),
                 one.session_count,
@@ -77,6 +77,12 @@ def _accounts_table(district: District, shown: list[Account], choices: dict[str,
         empty="没有符合条件的账号。",
         height=420,
     )
+
+
+def _rights_words(account: Account, choices: dict[str, str], layers: dict[str, str]) -> tuple[str, str]:
+    if not accounts.may_write(account.role):
+        return "—", "只能查看"
+    return area_words(account.area, choices), layers_words(account.layers, layers)
 
 
 def _account_state(account: Account) -> str:
@@ -149,30 +155,51 @@ def _rights_form(user: User, district: District, picked: Account, choices: dict[
 
 
 def _account_actions(user: User, district: District, picked: Account) -> None:
-    username = picked.username
+    if picked.username == user.username:
+        st.caption("这是您自己的账号:密码和登录请在“我的账号”管理,角色和停用须由另一名管理员操作。")
+        return
+    reset, revoke, active = st.columns(3)
+    with reset:
+        _reset_action(user, district, picked)
+    with revoke:
+        _revoke_action(user, district, picked)
+    with active:
+        _active_action(user, district, picked)
+
+
+def _reset_action(user: User, district: District, picked: Account) -> None:
     with st.popover("重置密码", width="stretch"):
         st.write("将生成新的随机密码,并退出该账号的全部登录。")
-        if st.button("确定重置", type="primary", key=f"admin.reset.{username}"):
-            password = widgets.attempt(user, lambda: accounts.reset_password(district, user, username))
+        if st.button("确定重置", type="primary", key=f"admin.reset.{picked.username}"):
+            password = widgets.attempt(user, lambda: accounts.reset_password(district, user, picked.username))
             if password is not None:
-                _hand_over(user, f"账号 {username} 的新密码", password)
+                _hand_over(user, f"账号 {picked.username} 的新密码", password)
+
+
+def _revoke_action(user: User, district: District, picked: Account) -> None:
     with st.popover("强制下线", width="stretch", disabled=not picked.session_count):
-        st.write(f"将结束该账号的 {picked.session_count} 处登录,未保存的内容可能丢失。")
-        if st.button("确定下线", type="primary", key=f"admin.revoke.{username}"):
-            count = widgets.attempt(user, lambda: accounts.revoke_sessions(district, user, username))
-            if count is not None:
-                state.of(user).notice = f"已结束账号 {username} 的 {count} 处登录。"
+        st.write(f"将结束该账号的 {picked.session_count} 处登录。")
+        if st.button("确定下线", type="primary", key=f"admin.revoke.{picked.username}"):
+            done = widgets.attempt(
+                user,
+                lambda: accounts.revoke_sessions(district, user, picked.username),
+                done=f"已结束账号 {picked.username} 的全部登录。",
+            )
+            if done is not None:
                 st.rerun()
-    verb, other = ("停用", False) if picked.is_active else ("启用", True)
+
+
+def _active_action(user: User, district: District, picked: Account) -> None:
+    verb = "停用" if picked.is_active else "启用"
     with st.popover(f"{verb}账号", width="stretch"):
         st.write(
             "停用后立即退出登录,令牌失效;历史记录保留。" if picked.is_active else "启用后可用原密码登录。"
         )
-        if st.button(f"确定{verb}", type="primary", key=f"admin.active.{username}"):
+        if st.button(f"确定{verb}", type="primary", key=f"admin.active.{picked.username}"):
             done = widgets.attempt(
                 user,
-                lambda: accounts.set_active(district, user, username, other) or True,
-                done=f"已{verb}账号 {username}。",
+                lambda: accounts.set_active(district, user, picked.username, not picked.is_active) or True,
+                done=f"已{verb}账号 {picked.username}。",
             )
             if done:
                 st.rerun()

@@ -7,6 +7,7 @@ from gridmap.ui import cached, gate, pages, widgets, words
 from gridmap.ui.shell import ASSETS
 
 st.set_page_config(page_title=words.APP_TITLE, page_icon=ASSETS / "icon.svg", layout="wide")
+st.logo(ASSETS / "icon.svg", size="large")
 user = gate.require(with_first_password=True)
 
 district = districts.running()

@@ -31,6 +31,7 @@
     "Increment": "增加",
     "Is the server still running?": "服务器可能已停止,正在重试。",
     "Loading...": "正在加载…",
+    "Navigate to home page": "首页",
     "No options": "没有可选项",
     "No options to select": "没有可选项",
     "No results": "没有匹配项",
