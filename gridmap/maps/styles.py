@@ -37,9 +37,11 @@ DASHES: dict[Shape, list[float]] = {
 }
 
 # (zoom, factor): between two stops the factor is interpolated, outside the nearest one holds.
-MARKER_SCALE: Stops = [(8, 0.6), (10, 0.75), (12, 1.0), (14, 1.3), (16, 1.6), (18, 1.8)]
-BASE_LINE_SCALE: Stops = [(8, 0.3), (10, 0.45), (12, 0.7), (14, 1.2), (16, 2.4), (18, 4.5)]
-BORDER_SCALE: Stops = [(8, 0.7), (11, 0.9), (14, 1.2), (17, 1.6)]
+MARKER_SCALE: Stops = [(8, 0.5), (10, 0.6), (12, 0.8), (13, 0.9), (14, 1.1), (16, 1.45), (18, 1.7)]
+BASE_LINE_SCALE: Stops = [(8, 0.2), (10, 0.32), (12, 0.6), (14, 1.15), (16, 2.4), (18, 4.5)]
+BORDER_SCALE: Stops = [(8, 0.6), (11, 0.75), (14, 1.2), (17, 1.6)]
+# How strongly the lines of the ground are drawn, so that what stands on it is seen first.
+BASE_LINE_OPACITY: Stops = [(9, 0.4), (12, 0.6), (15, 0.8)]
 
 
 def _regular(corners: int, *, turn: float = 0.0, radius: float = 1.0) -> Ring:
@@ -133,5 +135,5 @@ def map_style() -> dict[str, Any]:
         "halo": HALO,
         "selected": SELECTED,
         "font": FONT,
-        "scales": {"marker": MARKER_SCALE, "line": BASE_LINE_SCALE, "border": BORDER_SCALE},
+        "scales": {"marker": MARKER_SCALE, "line": BASE_LINE_SCALE, "border": BORDER_SCALE, "line_opacity": BASE_LINE_OPACITY},
     }

@@ -143,16 +143,18 @@
     return { paddingTopLeft: [room.left + 20, room.top + 20], paddingBottomRight: [room.right + 20, room.bottom + 20] };
   }
 
+  const WORLD = [[-85, -180], [-85, 180], [85, 180], [85, -180]];
+  const THROUGH = { interactive: false, pmIgnore: true, snapIgnore: true, pane: "gm-mask" };
+  const outerRings = (geometry) =>
+    (geometry.type === "Polygon" ? [geometry.coordinates[0]] : geometry.coordinates.map((one) => one[0])).map((ring) => ring.map(([lon, lat]) => [lat, lon]));
+
   // Everything outside the grid is dimmed; its border is outlined.
   function drawMask(geometry) {
     if (mask) mask.remove();
-    const rings = geometry.type === "Polygon" ? [geometry.coordinates[0]] : geometry.coordinates.map((one) => one[0]);
-    const holes = rings.map((ring) => ring.map(([lon, lat]) => [lat, lon]));
-    const world = [[-85, -180], [-85, 180], [85, 180], [85, -180]];
-    const options = { interactive: false, pmIgnore: true, snapIgnore: true, pane: "gm-mask" };
+    const holes = outerRings(geometry);
     mask = L.layerGroup([
-      L.polygon([world, ...holes], { ...options, stroke: false, fillColor: G.app.style.paper, fillOpacity: 0.62 }),
-      ...holes.map((ring) => L.polygon(ring, { ...options, color: "#15366d", weight: 3, fill: false })),
+      L.polygon([WORLD, ...holes], { ...THROUGH, stroke: false, fillColor: G.app.style.paper, fillOpacity: 0.62 }),
+      ...holes.map((ring) => L.polygon(ring, { ...THROUGH, color: "#15366d", weight: 3, fill: false })),
     ], { pmIgnore: true }).addTo(G.app.map);
   }
 
@@ -162,6 +164,19 @@
     if (filter) {
       filter = null;
       G.emit("filter", null);
+    }
+  }
+
+  // The ground beyond the district is there to orient oneself: it is veiled, so that the eye stays inside.
+  async function veilOutside() {
+    const layer = G.app.catalogue.layers.find((one) => one.basemap && one.grid && one.count > 0 && S().isArea(one));
+    if (!layer) return;
+    try {
+      const answer = await G.api.items(layer.id, { limit: 10 });
+      const holes = (answer.features || []).flatMap((one) => outerRings(one.geometry));
+      if (holes.length) L.polygon([WORLD, ...holes], { ...THROUGH, stroke: false, fillColor: G.app.style.paper, fillOpacity: 0.55 }).addTo(G.app.map);
+    } catch {
+      // A map without its veil is a map all the same.
     }
   }
 
@@ -232,7 +247,7 @@
   }
 
   G.layers = {
-    render, initial, setVisible, update, inFilter, clearFilter, refreshCounts: G.debounce(refreshCounts, 1500),
+    render, veilOutside, initial, setVisible, update, inFilter, clearFilter, refreshCounts: G.debounce(refreshCounts, 1500),
     get filter() {
       return filter;
     },

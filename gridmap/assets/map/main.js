@@ -37,6 +37,7 @@
         G.h("span", { class: "gm-grow" }),
         G.h("span", { id: "gm-place" }),
         G.h("span", { id: "gm-level" })),
+      G.h("div", { class: "gm-loading", id: "gm-loading", hidden: true }),
       G.h("div", { class: "gm-toasts", id: "gm-toasts" }),
       G.h("div", { class: "gm-hover", id: "gm-hover", hidden: true }),
       G.h("p", { class: "gm-only-heard", id: "gm-say", role: "status" }));
@@ -169,6 +170,17 @@
     };
     live(false);
     G.on("live", live);
+  }
+
+  // Tiles that take longer than a blink show that something is coming.
+  function loading() {
+    const bar = byId("gm-loading");
+    let timer = 0;
+    G.on("loading", (underway) => {
+      document.body.dataset.tiles = underway ? "loading" : "loaded";
+      clearTimeout(timer);
+      timer = setTimeout(() => (bar.hidden = underway === 0), underway ? 250 : 80);
+    });
   }
 
   // --- offline -------------------------------------------------------------------------------------------------------
@@ -328,6 +340,7 @@
     G.tiles.start(map, G.layers.initial());
     G.layers.render(byId("gm-left"));
     status();
+    loading();
     banner();
     pendingChip();
     undoButton();
@@ -344,6 +357,7 @@
       G.tiles.refresh(G.app.catalogue.layers.map((one) => one.id));
       G.pending.flush();
     });
+    G.layers.veilOutside();
     G.live.start(G.app.catalogue.sequence);
     G.pending.flush();
     if (!G.edit.resumeOpen() && place && place.layer && place.id) G.select.open(place.layer, place.id);

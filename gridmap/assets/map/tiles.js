@@ -6,6 +6,8 @@
   const LEVEL_DIFF = 0;
   const MAX_DATA_ZOOM = 17;
   const LABEL_SUFFIX = "_label";
+  // Below, the marks would hide the markers.
+  const DUE_MIN_ZOOM = 13;
   // What is drawn first lies lowest.
   const RANK = { baseArea: 1, baseLine: 2, area: 3, line: 4, grid: 5, point: 6 };
 
@@ -31,13 +33,29 @@
     });
   }
 
+  const isWide = (layer) => layer.basemap || layer.parent === "district";
   const isLand = (layer) => layer.basemap && layer.grid && S().isArea(layer);
   const inRange = (layer, zoom) => zoom >= layer.min_zoom && zoom <= layer.max_zoom;
   const shown = (layer, zoom) => visible.has(layer.id) && inRange(layer, zoom);
   const isHidden = (feature) => hidden.size > 0 && hidden.has(feature.props.gid);
 
   // --- fetching -----------------------------------------------------------------------------------------
+  let underway = 0;
+  function count(step) {
+    underway += step;
+    G.emit("loading", underway);
+  }
+
   async function fetchTile(collections, z, x, y, signal) {
+    count(1);
+    try {
+      return await ask(collections, z, x, y, signal);
+    } finally {
+      count(-1);
+    }
+  }
+
+  async function ask(collections, z, x, y, signal) {
     const path = `${G.root}/ogc/tiles/WebMercatorQuad/${z}/${y}/${x}?collections=${collections.join(",")}`;
     let answer;
     try {
@@ -111,7 +129,8 @@
         ctx.fillStyle = symbol.color;
         ctx.fill();
       }
-      ctx.globalAlpha = 0.9;
+      // Fine grids step back where they are dense.
+      ctx.globalAlpha = z <= 11 && !isWide(layer) ? 0.55 : 0.9;
       ctx.lineJoin = "round";
       S().strokeLine(ctx, symbol, S().lineWidth(layer, symbol, z));
       ctx.globalAlpha = 1;
@@ -126,8 +145,9 @@
       path(ctx, geom);
       ctx.lineJoin = "round";
       ctx.lineCap = symbol.shape === "solid" ? "round" : "butt";
-      ctx.globalAlpha = 1;
+      ctx.globalAlpha = layer.basemap ? S().scaled(G.app.style.scales.line_opacity, z) : 1;
       if (isCasing) {
+        ctx.globalAlpha = 1;
         ctx.strokeStyle = "#fffdf8";
         ctx.lineWidth = width + 2.4;
         ctx.stroke();
@@ -142,7 +162,7 @@
       const symbol = S().symbolFor(layer, feature.props);
       if (z < symbol.min_zoom) return;
       ctx.globalAlpha = 1;
-      for (const [p] of geom) S().drawSprite(ctx, symbol, p.x, p.y, z, !!feature.props.due);
+      for (const [p] of geom) S().drawSprite(ctx, symbol, p.x, p.y, z, z >= DUE_MIN_ZOOM && !!feature.props.due);
     },
   });
 
@@ -212,7 +232,9 @@
       const text = words(layer, feature);
       if (!text || layout.zoom < symbol.min_zoom) return undefined;
       const anchor = geom[0][0];
-      const theFont = font(layer.order >= 195 ? 13 : 12, layer.order >= 195 ? 600 : 400);
+      // What has its name early is what the map is about.
+      const isMain = layer.label_min_zoom <= 12;
+      const theFont = isMain ? font(13, 600) : font(12);
       const { width, ascent, descent } = textBox(layout.scratch, text, theFont);
       const away = S().markerSize(symbol, layout.zoom) / 2 + 6;
       const middle = (ascent - descent) / 2;
@@ -220,7 +242,10 @@
       for (const [dx, dy] of spots) {
         const box = { minX: anchor.x + dx - 2, maxX: anchor.x + dx + width + 2, minY: anchor.y + dy - ascent, maxY: anchor.y + dy + descent };
         if (layout.index.bboxCollides(box, layout.order)) continue;
-        return [{ anchor, bboxes: [box], draw: writer(text, theFont, G.app.style.ink, dx, dy), deduplicationKey: feature.props.gid, deduplicationDistance: 40 }];
+        // Later names keep off this marker too.
+        const r = away - 4;
+        const own = { minX: anchor.x - r, maxX: anchor.x + r, minY: anchor.y - r, maxY: anchor.y + r };
+        return [{ anchor, bboxes: [box, own], draw: writer(text, theFont, G.app.style.ink, dx, dy), deduplicationKey: feature.props.gid, deduplicationDistance: 40 }];
       }
       return undefined;
     },
@@ -231,8 +256,7 @@
     place(layout, geom, feature) {
       const text = words(layer, feature);
       if (!text) return undefined;
-      const isWide = layer.parent === "district" || layer.basemap;
-      const theFont = isWide ? font(layout.zoom >= 12 ? 16 : 14, 600) : font(12);
+      const theFont = isWide(layer) ? font(layout.zoom >= 12 ? 16 : 14, 600) : font(layer.grid ? 12 : 11);
       const { width, ascent, descent } = textBox(layout.scratch, text, theFont);
       const anchor = geom[0][0];
       const box = { minX: anchor.x - width / 2 - 4, maxX: anchor.x + width / 2 + 4, minY: anchor.y - ascent, maxY: anchor.y + descent };
