@@ -7,8 +7,9 @@ from datetime import datetime
 
 from sqlalchemy import Connection, func, select
 
-from gridmap.domain.elements import Source
-from gridmap.storage.tables import district_state, element, job, revision
+from gridmap.domain.elements import Source, parse_time
+from gridmap.storage import preferences
+from gridmap.storage.tables import district_state, element, revision
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +29,7 @@ def figures(connection: Connection) -> Figures:
     """The store's present figures; living elements only."""
     state = connection.execute(select(district_state.c.sequence, district_state.c.chain_head)).one()
     living = select(func.count()).select_from(element).where(~element.c.is_retired)
-    backup = (
-        select(job.c.ended_at)
-        .where(job.c.kind == "backup", job.c.state == "done")
-        .order_by(job.c.ended_at.desc())
-        .limit(1)
-    )
+    backup = preferences.read(connection, "last_backup")
     is_server = connection.dialect.name == "postgresql"
     size = select(func.pg_database_size(func.current_database()))
     return Figures(
@@ -42,6 +38,6 @@ def figures(connection: Connection) -> Figures:
         elements=connection.execute(living).scalar_one(),
         simulated=connection.execute(living.where(element.c.source == Source.SIMULATED.value)).scalar_one(),
         revisions=connection.execute(select(func.count()).select_from(revision)).scalar_one(),
-        last_backup_at=connection.execute(backup).scalar(),
+        last_backup_at=parse_time(backup["at"]) if backup else None,
         database_bytes=connection.execute(size).scalar_one() if is_server else 0,
     )

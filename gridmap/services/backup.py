@@ -1,0 +1,171 @@
+"""Backup and restore of the whole store: one command each."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from gridmap.domain.elements import time_text
+from gridmap.errors import InvalidInput, NotFound, StateConflict
+from gridmap.services.district import District, assemble
+from gridmap.settings import Settings
+from gridmap.storage import dumps, history, migrate, preferences
+from gridmap.storage.database import Database
+from gridmap.storage.history import ChainReport
+
+LAST_BACKUP = "last_backup"
+
+
+class BackupBroken(InvalidInput):
+    """A file offered for restoring is no whole backup, or its history was made with another secret."""
+
+    title = "备份文件无法使用"
+
+
+@dataclass(frozen=True, slots=True)
+class BackupReport:
+    """
+    A finished backup.
+
+    `chain_head` is the hash of its newest revision: write it down, and a later change of the history shows.
+    The secret that keys the hashes is not in the file; keep a copy of it apart.
+    """
+
+    file: Path
+    bytes: int
+    sequence: int
+    revisions: int
+    chain_head: str
+    at: datetime
+
+
+def backup(district: District, folder: Path) -> BackupReport:
+    """
+    Copy the store as it is now into a new file in `folder`; people go on working meanwhile.
+
+    Raises
+    ------
+    Unavailable (no pg_dump), DumpFailed, BackupBroken (the stored history does not verify)
+    """
+    at = district.clock()
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    suffix = "gpkg" if district.database.is_embedded else "pgdump"
+    stem = f"gridmap-{at:%Y%m%dT%H%M%S}Z"
+    target = next(
+        path
+        for number in range(10_000)
+        if not (path := folder / f"{stem}{f'-{number}' if number else ''}.{suffix}").exists()
+    )
+    partial = target.with_name(target.name + ".partial")
+    partial.unlink(missing_ok=True)
+    if district.database.is_embedded:
+        dumps.snapshot(district.database, partial)
+        chain, sequence = _chain_of_copy(partial, district.settings.secret)
+    else:
+        with district.database.read() as connection:
+            chain = history.verify(connection, district.settings.secret)
+        sequence = district.database.sequence()
+        dumps.dump_server(district.settings.database_url, partial)
+    partial.rename(target)
+    with district.database.write() as connection:
+        preferences.keep(
+            connection, LAST_BACKUP, {"at": time_text(at), "file": target.name, "sequence": sequence}
+        )
+    return BackupReport(target, target.stat().st_size, sequence, chain.revisions, chain.head, at)
+
+
+def _chain_of_copy(file: Path, secret: bytes) -> tuple[ChainReport, int]:
+    """The verified chain and the sequence of a copy of an embedded store; raises BackupBroken."""
+    if not dumps.is_whole(file):
+        raise BackupBroken(
+            f"{file.name} is no whole gridmap store; take another backup",
+            zh=f"“{file.name}”不是完整的备份文件,请换一个备份。",
+        )
+    copy = Database(f"sqlite:///{file.absolute()}", secret=secret)
+    try:
+        with copy.read() as connection:
+            chain = history.verify(connection, secret)
+        sequence = copy.sequence()
+    finally:
+        copy.close()
+        for suffix in ("-wal", "-shm"):
+            file.with_name(file.name + suffix).unlink(missing_ok=True)
+    if not chain.is_valid:
+        raise BackupBroken(
+            f"the history in {file.name} does not verify (revision {chain.broken_at}): {chain.problem}; "
+            "was it made with another secret?",
+            zh=f"“{file.name}”中的历史无法验证:可能被改动,或使用了另一个密钥(secret)。",
+        )
+    return chain, sequence
+
+
+def restore(settings: Settings, file: Path, *, force: bool = False) -> BackupReport:
+    """
+    Put a backup in place of the store, after it was checked; the replaced store is kept beside it.
+
+    The server must not run meanwhile.
+
+    Raises
+    ------
+    NotFound (no such file), BackupBroken, StateConflict (there is a store already and `force` is not set)
+    """
+    if not file.is_file():
+        raise NotFound(f"there is no file {file}", zh=f"找不到备份文件“{file.name}”。")
+    if not settings.is_embedded:
+        return _restore_server(settings, file, force=force)
+    live = settings.database_file
+    assert live is not None
+    if live.exists() and not force:
+        raise StateConflict(
+            f"{live} exists; stop the server and add --force to replace it",
+            zh="已有数据库。请先停止服务,再加 --force 覆盖(原库会保留一份)。",
+        )
+    live.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    fresh = live.with_name(live.name + ".restoring")
+    shutil.copyfile(file, fresh)
+    fresh.chmod(0o600)
+    try:
+        chain, sequence = _chain_of_copy(fresh, settings.secret)
+    except BackupBroken:
+        fresh.unlink()
+        raise
+    if live.exists():
+        for suffix in ("", "-wal", "-shm"):
+            old = live.with_name(live.name + suffix)
+            if old.exists():
+                old.replace(live.with_name(f"{live.name}.replaced{suffix}"))
+    os.replace(fresh, live)
+    district = assemble(settings)
+    try:
+        migrate.upgrade(district.database)
+        at = district.clock()
+    finally:
+        district.close()
+    return BackupReport(live, live.stat().st_size, sequence, chain.revisions, chain.head, at)
+
+
+def _restore_server(settings: Settings, file: Path, *, force: bool) -> BackupReport:
+    district = assemble(settings)
+    try:
+        if migrate.current(district.database) is not None and not force:
+            raise StateConflict(
+                "the database holds a district; stop the server and add --force to replace it",
+                zh="数据库中已有辖区。请先停止服务,再加 --force 覆盖。",
+            )
+        district.database.close()
+        dumps.load_server(settings.database_url, file)
+        migrate.upgrade(district.database)
+        with district.database.read() as connection:
+            chain = history.verify(connection, settings.secret)
+        if not chain.is_valid:
+            raise BackupBroken(
+                f"restored, but the history does not verify: {chain.problem or chain.broken_at}",
+                zh="已恢复,但历史无法验证:可能被改动,或使用了另一个密钥(secret)。",
+            )
+        sequence, at = district.database.sequence(), district.clock()
+    finally:
+        district.close()
+    return BackupReport(file, file.stat().st_size, sequence, chain.revisions, chain.head, at)
