@@ -194,4 +194,3 @@ _DEFAULTS = {
 def default_scheme(layer_id: str) -> CodeScheme:
     """The scheme of a layer for which the district chose none."""
     return parse_scheme(_DEFAULTS.get(layer_id, _USUAL))
-

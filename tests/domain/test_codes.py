@@ -4,7 +4,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gridmap.domain.codes import CodeScheme, CodeSchemeError, CodesExhausted, Order, default_scheme, parse_scheme
+from gridmap.domain.codes import (
+    CodeScheme,
+    CodeSchemeError,
+    CodesExhausted,
+    Order,
+    default_scheme,
+    parse_scheme,
+)
 
 PREFIX = "310199101001"
 USUAL = parse_scheme("6+3+3+3")
