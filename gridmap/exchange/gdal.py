@@ -19,25 +19,13 @@ import numpy as np
 import pyarrow
 import pyogrio
 import shapely
-from pyogrio.errors import CRSError, DataLayerError, DataSourceError, FeatureError, FieldError, GeometryError
 
 from gridmap.domain.crs import Datum, crs_text, datum_of_crs
 from gridmap.errors import TooLarge
 from gridmap.exchange.cells import text_of
 from gridmap.exchange.delimited import too_many_rows
 from gridmap.exchange.errors import FileBroken, LayerMissing
-from gridmap.exchange.table import Draft, Limits, RowProblem
-
-_GDAL_ERRORS = (
-    CRSError,
-    DataLayerError,
-    DataSourceError,
-    FeatureError,
-    FieldError,
-    GeometryError,
-    RuntimeError,
-)
-
+from gridmap.exchange.table import Draft, Limits, RowProblem, unique_names
 
 # --- reading ----------------------------------------------------------------------------------------------
 
@@ -65,10 +53,11 @@ def check_geopackage(path: Path) -> None:
         raise _broken("GeoPackage", "不完整或已损坏")
     try:
         with closing(connect(f"{path.as_uri()}?mode=ro&immutable=1", uri=True)) as database:
+            database.text_factory = lambda data: data.decode(errors="replace")  # names may be damaged too
             database.execute("PRAGMA trusted_schema = OFF")
             verdict = database.execute("PRAGMA quick_check(1)").fetchone()
             names = {name for (name,) in database.execute("SELECT lower(name) FROM sqlite_master")}
-    except DatabaseError as error:
+    except (DatabaseError, UnicodeDecodeError) as error:  # the complaint itself may quote damaged names
         raise _broken("GeoPackage", "不完整或已损坏") from error
     if verdict != ("ok",):
         raise _broken("GeoPackage", "已损坏")
@@ -119,15 +108,23 @@ def read_layer(path: Path, limits: Limits, *, layer: str | None = None, encoding
     draft = Draft(rows=list(range(1, table.num_rows + 1)))
     declared = datum_of_crs(meta["crs"])
     draft.declared_crs = str(declared) if declared is not None else (meta["crs"] or None)
+    names = table.column_names
     geometry_name = meta["geometry_name"] or "wkb_geometry"
-    for name in table.column_names:
-        if name == geometry_name:
-            draft.geometry = _geometry(table[name].to_pylist(), draft.problems)
-        elif pyarrow.types.is_binary(table[name].type) or pyarrow.types.is_large_binary(table[name].type):
+    is_geometry = [
+        _is_binary(one.type) and name == geometry_name for name, one in zip(names, table.columns, strict=True)
+    ]
+    for name, column, is_place in zip(unique_names(names), table.columns, is_geometry, strict=True):
+        if is_place:
+            draft.geometry = _geometry(column.to_pylist(), draft.problems)
+        elif _is_binary(column.type):
             draft.notes.append(f"字段“{name}”是二进制内容(例如照片),没有读取。")
         else:
-            draft.columns[name] = _values(table[name])
+            draft.columns[name] = _values(column, name, draft.notes)
     return draft
+
+
+def _is_binary(kind: pyarrow.DataType) -> bool:
+    return pyarrow.types.is_binary(kind) or pyarrow.types.is_large_binary(kind)
 
 
 def _geometry(blobs: list[bytes | None], problems: list[RowProblem]) -> np.ndarray[Any, Any]:
@@ -138,8 +135,16 @@ def _geometry(blobs: list[bytes | None], problems: list[RowProblem]) -> np.ndarr
     return geometry.reshape(len(blobs))
 
 
-def _values(column: pyarrow.ChunkedArray) -> list[Any]:
-    values = column.to_pylist()
+def _values(column: pyarrow.ChunkedArray, name: str, notes: list[str]) -> list[Any]:
+    try:
+        values = column.to_pylist()
+    except UnicodeDecodeError:
+        notes.append(f"字段“{name}”有无法识别的文字,已用“\ufffd”代替。")
+        blobs = column.cast(pyarrow.binary()).to_pylist()
+        return [None if blob is None else blob.decode(errors="replace") for blob in blobs]
+    except (OverflowError, ValueError):
+        notes.append(f"字段“{name}”有超出范围的日期,该字段按文字读取。")
+        return column.cast(pyarrow.string()).to_pylist()
     if pyarrow.types.is_floating(column.type):
         return [None if value is None or np.isnan(value) else value for value in values]
     if pyarrow.types.is_nested(column.type) or pyarrow.types.is_time(column.type):
@@ -153,7 +158,9 @@ def _quiet(function: Callable[..., Any], *args: Any, **options: Any) -> Any:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return function(*args, **options)
-    except _GDAL_ERRORS as error:
+    except MemoryError:
+        raise
+    except Exception as error:  # pyogrio lets through whatever its own code stumbles over
         raise _broken("文件", "已损坏或含有不支持的内容") from error
 
 

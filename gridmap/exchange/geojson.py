@@ -131,7 +131,7 @@ def _fill_columns(
 ) -> None:
     ids = [feature.get(ID) if isinstance(feature, Mapping) else None for feature in features]
     names = dict.fromkeys(name for one in properties for name in one)
-    if len(names) > limits.max_columns:
+    if len(names) + any(value is not None for value in ids) > limits.max_columns:
         raise TooLarge(
             f"{len(names)} properties, more than {limits.max_columns}",
             zh=f"字段过多({len(names)} 个,上限 {limits.max_columns} 个)。",

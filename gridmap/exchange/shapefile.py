@@ -23,8 +23,8 @@ from gridmap.exchange.delimited import csv_text, read_csv
 from gridmap.exchange.errors import EncodingUnknown, FileBroken, FormatCannotHold, LayerMissing
 from gridmap.exchange.gdal import common_type, read_layer, write_layer
 from gridmap.exchange.source import Entry, Source, opened_archive, private_folder, unpack
-from gridmap.exchange.table import Draft, Limits, RowProblem
-from gridmap.exchange.text import best_encoding, python_encoding
+from gridmap.exchange.table import Draft, Limits, RowProblem, unique_names
+from gridmap.exchange.text import best_encoding, decode, python_encoding
 
 FIELDS_TABLE, TEXTS_TABLE, REMARKS_FILE = "字段说明.csv", "长文本.csv", "说明.txt"
 NAME_BYTES, TEXT_BYTES = 10, 254
@@ -53,9 +53,10 @@ def read_shapefile(
         parts, beside = _chosen(entries, layer_name)
         contents = {ending: unpack(archive, entry) for ending, entry in parts.items()}
         _check_whole(contents)
-        for ending in (".shp", ".shx", ".dbf", ".prj"):
-            if ending in contents:
-                (folder / f"data{ending}").write_bytes(contents[ending])
+        for ending in (".shp", ".shx", ".dbf"):
+            (folder / f"data{ending}").write_bytes(contents[ending])
+        if ".prj" in contents:
+            (folder / "data.prj").write_text(_projection(contents[".prj"]), encoding="utf-8")
         draft = read_layer(folder / "data.shp", limits, encoding=_LATIN)
         _decode_texts(draft, contents, encoding)
         _restore(draft, archive, beside, limits)
@@ -91,6 +92,14 @@ def _place(entry: Entry) -> tuple[str, str]:
     return folder.casefold(), name.rpartition(".")[0].casefold()
 
 
+def _projection(data: bytes) -> str:
+    """The projection's text; names in it may be Chinese, in GBK, which GDAL's wrapper stumbles over."""
+    try:
+        return decode(data)[0]
+    except (EncodingUnknown, FileBroken):
+        return ""
+
+
 def _check_whole(contents: dict[str, bytes]) -> None:
     """GDAL reads a cut-off file as far as it goes, so the sizes in the headers are compared first."""
     for ending in (".shp", ".shx"):
@@ -115,21 +124,23 @@ def _damaged(ending: str) -> FileBroken:
 
 
 def _decode_texts(draft: Draft, contents: dict[str, bytes], encoding: str | None) -> None:
-    names = {name: name.encode("latin-1") for name in draft.columns}
-    texts = {
-        value.encode("latin-1") for one in draft.columns.values() for value in one if isinstance(value, str)
-    }
-    raw = [text for text in {*texts, *names.values()} if not text.isascii()]
-    codec = _encoding(raw, contents, encoding, draft)
+    names = [_raw(name) for name in draft.columns]
+    texts = {_raw(value) for one in draft.columns.values() for value in one if isinstance(value, str)}
+    codec = _encoding([one for one in {*texts, *names} if not one.isascii()], contents, encoding, draft)
     draft.encoding = codec
+    titles = unique_names([_text(name, codec)[0] or "" for name in names])
     decoded: dict[str, list[Any]] = {}
-    for name, values in draft.columns.items():
-        title = _text(names[name], codec)[0]
+    for title, values in zip(titles, draft.columns.values(), strict=True):
         decoded[title] = [
             _cell(value, codec, row, title, draft) if isinstance(value, str) else value
             for row, value in enumerate(values, 1)
         ]
     draft.columns = decoded
+
+
+def _raw(text: str) -> bytes:
+    """The bytes of a text that GDAL was told to read as Latin-1; a name that we made up ourselves is none."""
+    return text.encode("latin-1", "ignore")
 
 
 def _encoding(raw: list[bytes], contents: dict[str, bytes], encoding: str | None, draft: Draft) -> str:
@@ -183,7 +194,7 @@ def _text(data: bytes, codec: str) -> tuple[Any, bool]:
 
 
 def _cell(value: str, codec: str, row: int, name: str, draft: Draft) -> str:
-    text, is_cut = _text(value.encode("latin-1"), codec)
+    text, is_cut = _text(_raw(value), codec)
     if is_cut:
         draft.problems.append(RowProblem(row, name, "文字在末尾被截断(半个汉字),缺失部分无法恢复。"))
     return text

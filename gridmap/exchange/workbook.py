@@ -10,13 +10,11 @@ from datetime import date, datetime, time
 from io import BytesIO
 from pathlib import Path
 from typing import Any
-from xml.etree.ElementTree import ParseError
-from zipfile import BadZipFile
 
 import openpyxl
 from openpyxl.cell import WriteOnlyCell
 
-from gridmap.errors import TooLarge
+from gridmap.errors import GridmapError, TooLarge
 from gridmap.exchange.cells import guarded, text_of, unguarded
 from gridmap.exchange.delimited import place_if_possible, too_many_rows
 from gridmap.exchange.errors import FileBroken, FormatCannotHold, LayerMissing
@@ -74,18 +72,27 @@ def read_xlsx(
 @contextmanager
 def _opened(source: Source, limits: Limits) -> Iterator[Any]:
     _refuse_entities(source, limits)
+    with _damage_is_one_error(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # openpyxl warns of styles and extensions that nobody asked for
+        book = openpyxl.load_workbook(
+            BytesIO(source.read()), read_only=True, data_only=True, keep_links=False
+        )
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # openpyxl warns of styles and extensions that nobody asked for
-            book = openpyxl.load_workbook(
-                BytesIO(source.read()), read_only=True, data_only=True, keep_links=False
-            )
-    except (BadZipFile, KeyError, ValueError, OSError, ParseError, TypeError, AttributeError) as error:
-        raise _broken() from error
-    try:
-        yield book
+        with _damage_is_one_error():
+            yield book
     finally:
         book.close()
+
+
+@contextmanager
+def _damage_is_one_error() -> Iterator[None]:
+    """Whatever openpyxl and the XML parser beneath it stumble over: the file is damaged."""
+    try:
+        yield
+    except (GridmapError, MemoryError):
+        raise
+    except Exception as error:
+        raise _broken() from error
 
 
 def _refuse_entities(source: Source, limits: Limits) -> None:
@@ -110,32 +117,27 @@ def _read_sheet(sheet: Any, draft: Draft, limits: Limits) -> bool:
         sheet.reset_dimensions()  # files state wrong sizes
     names: list[str] = []
     cells: list[list[Any]] = []
-    try:
-        for row, record in enumerate(sheet.iter_rows(), 1):
-            values = [_value(cell, row, draft) for cell in record]
-            while values and values[-1] is None:
-                values.pop()
-            if not values:
-                continue
-            if not cells:
-                names = _names(values, draft, limits)
-                cells = [[] for _ in names]
-                continue
-            if len(draft.rows) == limits.max_rows:
-                raise too_many_rows(limits)
-            if len(values) > len(names):
-                draft.problems.append(
-                    RowProblem(row, None, f"本行有 {len(values)} 格,多于表头的 {len(names)} 列。")
-                )
-            draft.rows.append(row)
-            for column, value in zip(
-                cells, [*values[: len(names)], *[None] * (len(names) - len(values))], strict=True
-            ):
-                column.append(value)
-    except (BadZipFile, KeyError, ValueError, OSError, ParseError, EOFError, TypeError, IndexError) as error:
-        if isinstance(error, TooLarge):
-            raise
-        raise _broken() from error
+    for row, record in enumerate(sheet.iter_rows(), 1):
+        values = [_value(cell, row, draft) for cell in record]
+        while values and values[-1] is None:
+            values.pop()
+        if not values:
+            continue
+        if not cells:
+            names = _names(values, draft, limits)
+            cells = [[] for _ in names]
+            continue
+        if len(draft.rows) == limits.max_rows:
+            raise too_many_rows(limits)
+        if len(values) > len(names):
+            draft.problems.append(
+                RowProblem(row, None, f"本行有 {len(values)} 格,多于表头的 {len(names)} 列。")
+            )
+        draft.rows.append(row)
+        for column, value in zip(
+            cells, [*values[: len(names)], *[None] * (len(names) - len(values))], strict=True
+        ):
+            column.append(value)
     draft.columns = dict(zip(names, cells, strict=True))
     _note_rounded(draft)
     return bool(cells)
@@ -205,12 +207,9 @@ def _stated_datum(book: Any) -> str | None:
     """The datum that our own remarks sheet states."""
     if REMARKS_SHEET not in book.sheetnames:
         return None
-    try:
-        for first, second, *_ in book[REMARKS_SHEET].iter_rows(max_row=5, max_col=2, values_only=True):
-            if first == "坐标系" and second:
-                return str(second)
-    except (ValueError, KeyError, ParseError):
-        return None
+    for first, second, *_ in book[REMARKS_SHEET].iter_rows(max_row=5, max_col=2, values_only=True):
+        if first == "坐标系" and second:
+            return str(second)
     return None
 
 
