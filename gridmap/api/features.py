@@ -81,7 +81,7 @@ def _grid(call: Call) -> tuple[str, str] | None:
     if not value:
         return None
     layer_id, colon, code = value.partition(":")
-    if not colon or not code:
+    if not layer_id or not colon or not code:
         raise parameters.BadParameter("grid", "must be layer:code", "应为“网格图层:编码”")
     layer = call.district.catalogue.layer(layer_id)
     access.require_sight(call.district, call.user, layer)

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -122,14 +122,16 @@ class Entrance:
     def _is_page(self, scope: Scope) -> bool:
         if scope["type"] != "http" or scope["method"] not in {"GET", "HEAD"}:
             return False
-        parts = self._parts(scope)
-        # a file (favicon, manifest) is no page
-        return parts[0] not in _OPEN and "." not in parts[-1]
+        return self._parts(scope)[0] not in _OPEN
 
     def _answer(self, request: Request) -> Response:
         wanted = request.url.path + (f"?{request.url.query}" if request.url.query else "")
         parts = self._parts(request.scope)
         is_known = len(parts) == 1 and parts[0] in self.pages
+        if parts[-1].startswith("favicon."):
+            return RedirectResponse(f"{self.base_path}/assets/ui/icon.svg", 307)
+        if "." in parts[-1]:
+            return PlainTextResponse("没有这个地址。", 404, headers=_NO_STORE)
         try:
             district = self.get_district()
         except GridmapError as error:

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import shutil
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import make_url
 from starlette.applications import Starlette
 
 from gridmap.api import app as api
 from gridmap.domain.elements import Element
 from gridmap.domain.roles import User
 from gridmap.services import accounts
-from gridmap.services.district import District
+from gridmap.services.district import District, assemble
+from gridmap.settings import load_settings
 from gridmap.storage import accounts as stored_accounts
 from tests.support.clock import FakeClock
 from tests.support.district import (
@@ -29,6 +31,7 @@ from tests.support.district import (
     make_district,
     seed,
 )
+from tests.support.postgis import Cluster
 
 with warnings.catch_warnings():
     # Starlette wants its client to stand on another HTTP library one day; it works on this one
@@ -104,63 +107,78 @@ def _people(district: District) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class _Template:
-    file: Path
+    """A seeded store that tests copy: making one takes seconds, copying it next to nothing."""
+
+    url: str
     elements: dict[str, Element]
     tokens: dict[str, str]
 
 
-@pytest.fixture(scope="session")
-def template(tmp_path_factory: pytest.TempPathFactory) -> _Template:
-    """A seeded GeoPackage, made once; tests work on copies."""
-    home = tmp_path_factory.mktemp("template")
-    district = make_district(f"sqlite:///{home / 'district.gpkg'}", home, FakeClock())
+def _make_template(url: str, home: Path) -> _Template:
+    district = make_district(url, home, FakeClock())
     elements, tokens = seed(district), _people(district)
     district.close()
-    return _Template(home / "district.gpkg", elements, tokens)
+    return _Template(url, elements, tokens)
 
 
-def _copy(template: _Template, home: Path) -> World:
-    home.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(template.file, home / "district.gpkg")
+@pytest.fixture(scope="session")
+def gpkg_template(tmp_path_factory: pytest.TempPathFactory) -> _Template:
+    home = tmp_path_factory.mktemp("template")
+    return _make_template(f"sqlite:///{home / 'district.gpkg'}", home)
+
+
+@pytest.fixture(scope="session")
+def postgis_template(postgis_cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[_Template]:
+    with postgis_cluster.database() as url:
+        yield _make_template(url, tmp_path_factory.mktemp("template"))
+
+
+def _opened(template: _Template, url: str, home: Path) -> World:
+    settings = load_settings(
+        {"GRIDMAP_HOME": str(home), "GRIDMAP_DATABASE_URL": url}, secret=b"a secret of the tests"
+    )
     clock = FakeClock()
-    district = make_district(f"sqlite:///{home / 'district.gpkg'}", home, clock)
-    return World(district, template.elements, template.tokens, clock)
+    return World(assemble(settings, clock=clock), template.elements, template.tokens, clock)
+
+
+def _copied(template: _Template, home: Path) -> World:
+    shutil.copyfile(template.url.removeprefix("sqlite:///"), home / "district.gpkg")
+    return _opened(template, f"sqlite:///{home / 'district.gpkg'}", home)
 
 
 @pytest.fixture
-def world(template: _Template, tmp_path: Path) -> Iterator[World]:
+def world(gpkg_template: _Template, tmp_path: Path) -> Iterator[World]:
     """A fresh district on the embedded store, to write in."""
-    made = _copy(template, tmp_path)
+    made = _copied(gpkg_template, tmp_path)
     yield made
     made.close()
 
 
 @pytest.fixture(scope="module")
-def quiet_world(template: _Template, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def quiet_world(gpkg_template: _Template, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """A district that the tests of one file share: they must not write."""
-    made = _copy(template, tmp_path_factory.mktemp("quiet"))
+    made = _copied(gpkg_template, tmp_path_factory.mktemp("quiet"))
     before = made.district.database.sequence()
     yield made
     assert made.district.database.sequence() == before, "a test wrote into the shared district"
     made.close()
 
 
-@pytest.fixture(params=["gpkg", "postgis"])
-def either_world(
-    request: pytest.FixtureRequest, template: _Template, tmp_path: Path
+@pytest.fixture
+def postgis_world(
+    postgis_template: _Template, postgis_cluster: Cluster, tmp_path: Path
 ) -> Iterator[World]:
+    """A fresh district on PostGIS, to write in."""
+    with postgis_cluster.database(make_url(postgis_template.url).database or "") as url:
+        made = _opened(postgis_template, url, tmp_path)
+        yield made
+        made.close()
+
+
+@pytest.fixture(params=["gpkg", "postgis"])
+def either_world(request: pytest.FixtureRequest) -> World:
     """A fresh district on either database: for the rules that the store itself enforces."""
-    if request.param == "gpkg":
-        made = _copy(template, tmp_path)
-    else:
-        clock = FakeClock()
-        district = make_district(request.getfixturevalue("postgis_url"), tmp_path, clock)
-        made = World(district, seed(district), _people(district), clock)
-    yield made
-    made.close()
-
-
-ItemPath = Callable[[Element], str]
+    return request.getfixturevalue("world" if request.param == "gpkg" else "postgis_world")
 
 
 def item_path(element: Element) -> str:

@@ -91,11 +91,21 @@ def test_a_page_without_a_session_leads_to_the_sign_in_page(
         "/_stcore/health",
         "/static/js/a.js",
         "/component/a/b",
-        "/favicon.png",
     ],
 )
 def test_what_is_no_page_is_let_through(district: District, path: str) -> None:
     assert client(district).get(path).text == "other"
+
+
+@pytest.mark.parametrize("path", ["/pages/admin.py", "/index.html", "/.env", "/map.json", "/../secret.txt"])
+def test_a_file_that_nobody_serves_is_not_found(district: District, path: str) -> None:
+    for visitor in (client(district), signed_in(district)):
+        answer = visitor.get(path)
+        assert (answer.status_code, answer.text) == (404, "没有这个地址。")
+
+
+def test_a_browser_that_asks_for_an_icon_gets_ours(district: District) -> None:
+    assert client(district).get("/favicon.ico").headers["location"] == "/assets/ui/icon.svg"
 
 
 def test_writes_are_let_through(district: District) -> None:

@@ -55,14 +55,16 @@ class Cluster:
         return psycopg.connect(host=self.host, user=USER, dbname="postgres", autocommit=True)
 
     @contextmanager
-    def database(self) -> Iterator[str]:
-        """The URL of a fresh, empty database with PostGIS; it is dropped afterwards, whoever is connected."""
+    def database(self, template: str = TEMPLATE) -> Iterator[str]:
+        """
+        The URL of a fresh database, dropped afterwards, whoever is connected.
+
+        It is empty but for PostGIS, or a copy of the database `template`, to which nobody may be connected.
+        """
         name = f"t_{uuid.uuid4().hex[:12]}"
         with self._admin() as admin:
             admin.execute(
-                sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
-                    sql.Identifier(name), sql.Identifier(TEMPLATE)
-                )
+                sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
             )
         try:
             yield self.url(name)
