@@ -23,6 +23,7 @@ from gridmap.storage.tables import element as table
 from gridmap.storage.tables import membership, place_grid
 
 _CHUNK = 5_000
+_BULK = 20_000
 _COLUMNS = [one for one in table.c if one.name not in ("pk", "search_key")]
 
 
@@ -59,6 +60,38 @@ def codes_taken(connection: Connection, layer: str, codes: Iterable[str]) -> dic
         )
         taken |= {row.code: row.id for row in connection.execute(query)}
     return taken
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """Where an id is in use: its layer, whether it is retired, and its revision."""
+
+    id: str
+    layer: str
+    code: str | None
+    is_retired: bool
+    revision: int
+
+
+def traces(connection: Connection, ids: Iterable[str]) -> dict[str, Trace]:
+    """Which of `ids` are in use, in any layer, retired elements included; by id."""
+    wanted = list(ids)
+    found: dict[str, Trace] = {}
+    for start in range(0, len(wanted), _CHUNK):
+        query = select(table.c.id, table.c.layer, table.c.code, table.c.is_retired, table.c.revision)
+        rows = connection.execute(query.where(table.c.id.in_(wanted[start : start + _CHUNK])))
+        found |= {row.id: Trace(*row) for row in rows}
+    return found
+
+
+def retired(connection: Connection, layer: str) -> list[Trace]:
+    """The retired elements of a layer."""
+    query = (
+        select(table.c.id, table.c.layer, table.c.code, table.c.is_retired, table.c.revision)
+        .where(table.c.layer == layer)
+        .where(table.c.is_retired.is_(True))
+    )
+    return [Trace(*row) for row in connection.execute(query)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,6 +311,8 @@ def save(
     """
     if not elements:
         return []
+    if len(elements) >= _BULK and commit.connection.engine.dialect.name == "sqlite":
+        sqlite.prepare_bulk(commit.connection)
     stored = [_stamped(one, commit) for one in elements]
     encoded = _encode(stored)
     is_new = np.array([one.revision == 1 for one in stored], dtype=bool)

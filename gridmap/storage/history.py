@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, func, select, update
+from sqlalchemy import Connection, Select, and_, func, select, update
 
 from gridmap.domain.elements import Element, Operation, Revision, from_payload, time_text
 from gridmap.storage import bulk
@@ -161,9 +161,33 @@ def touched_after(connection: Connection, sequence: int, *, limit: int) -> list[
     ]
 
 
+def before_sequence(connection: Connection, sequence: int) -> dict[str, Revision]:
+    """The revision that each element written by this commit had before it; new elements are left out."""
+    written = select(table.c.element_id, table.c.revision).where(table.c.sequence == sequence).subquery()
+    statement = select(table).join(
+        written,
+        and_(table.c.element_id == written.c.element_id, table.c.revision == written.c.revision - 1),
+    )
+    return {one.element_id: one for one in _revisions(connection, statement)}
+
+
 def of_sequence(connection: Connection, sequence: int) -> list[Revision]:
     """All revisions of one commit, in the order they were written."""
     return _revisions(connection, select(table).where(table.c.sequence == sequence).order_by(table.c.pk))
+
+
+def last_reasons(connection: Connection, ids: Sequence[str]) -> dict[str, str]:
+    """The reason given for the newest revision of each of these elements, by id."""
+    found: dict[str, str] = {}
+    for start in range(0, len(ids), _CHUNK):
+        newest = (
+            select(func.max(table.c.pk))
+            .where(table.c.element_id.in_(ids[start : start + _CHUNK]))
+            .group_by(table.c.element_id)
+        )  # fmt: skip
+        rows = connection.execute(select(table.c.element_id, table.c.reason).where(table.c.pk.in_(newest)))
+        found |= dict(rows.all())
+    return found
 
 
 def as_of(connection: Connection, layer: str, at: datetime) -> list[Element]:

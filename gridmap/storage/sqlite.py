@@ -19,11 +19,12 @@ from sqlalchemy.ext.compiler import compiles
 
 from gridmap.domain.layers import Catalogue, FieldType, GeometryType, Layer
 
+_CACHE_KB, _BULK_CACHE_KB = 65_536, 262_144
 _PRAGMAS = (
     "journal_mode=WAL",
     "synchronous=FULL",
     "foreign_keys=ON",
-    "cache_size=-65536",
+    f"cache_size=-{_CACHE_KB}",
     "temp_store=MEMORY",
 )
 _APPLICATION_ID = 0x47504B47  # "GPKG"
@@ -95,7 +96,18 @@ def make_engine(url: str, **options: Any) -> Engine:
         mode = connection.get_execution_options().get("sqlite_begin", "IMMEDIATE")
         connection.exec_driver_sql(f"BEGIN {mode}")
 
+    @event.listens_for(engine, "checkin")
+    def _rest(dbapi: Any, record: Any) -> None:
+        if dbapi is not None and record.info.pop("is_bulk", False):
+            dbapi.execute(f"PRAGMA cache_size=-{_CACHE_KB}")
+
     return engine
+
+
+def prepare_bulk(connection: Connection) -> None:
+    """Give this transaction, and no later one, room to keep its pages in memory until it commits."""
+    connection.exec_driver_sql(f"PRAGMA cache_size=-{_BULK_CACHE_KB}")
+    connection.connection.info["is_bulk"] = True
 
 
 def create_spatial(connection: Connection) -> None:
@@ -185,12 +197,6 @@ def _publish(connection: Connection, layer: Layer) -> None:
         "INSERT INTO gpkg_geometry_columns VALUES (?, 'geom', ?, 4326, 0, 0)",
         (layer.title, _GEOMETRY_NAMES[layer.geometry]),
     )
-
-
-def snapshot(connection: Connection, target: Path) -> None:
-    """Copy the store as it is now into the new file `target`, by SQLite itself; nobody waits."""
-    connection.exec_driver_sql("VACUUM INTO ?", (str(target),))
-    target.chmod(0o600)
 
 
 def missing_features(connection: Connection) -> Iterable[str]:
