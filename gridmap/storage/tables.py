@@ -138,6 +138,106 @@ membership = Table(
     Column("place_pk", BigKey, nullable=False, index=True),
 )
 
+# What became of grids: which code and element followed which. Codes named here are never given out again.
+lineage = Table(
+    "lineage",
+    metadata,
+    Column("pk", BigKey, primary_key=True, autoincrement=True),
+    Column("sequence", BigInteger, nullable=False, index=True),
+    Column("layer", String(40), nullable=False),
+    Column("kind", String(12), nullable=False),
+    Column("from_id", String(36), nullable=False, index=True),
+    Column("from_code", Text),
+    Column("to_id", String(36), nullable=False, index=True),
+    Column("to_code", Text),
+    Column("undone_in", BigInteger, index=True),
+    Index("ix_lineage_layer_from_code", "layer", "from_code"),
+    Index("ix_lineage_layer_to_code", "layer", "to_code"),
+    sqlite_autoincrement=True,
+)
+
+proposal = Table(
+    "proposal",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("kind", String(12), nullable=False),
+    Column("layer", String(40), nullable=False),
+    Column("title", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("arguments", Json, nullable=False),
+    Column("own_ids", Json, nullable=False),
+    Column("their_ids", Json, nullable=False),
+    Column("created_by", String(60), nullable=False, index=True),
+    Column("created_area", Json, nullable=False),
+    Column("created_at", Time, nullable=False),
+    Column("state", String(12), nullable=False, index=True),
+    Column("decided_by", String(60)),
+    Column("decided_at", Time),
+    Column("answer", Text, nullable=False),
+    Column("sequence", BigInteger),
+)
+
+registered_count = Table(
+    "registered_count",
+    metadata,
+    Column("layer", String(40), primary_key=True),
+    Column("grid_layer", String(40), primary_key=True),
+    Column("grid_code", Text, primary_key=True),
+    Column("count", Integer, nullable=False),
+    Column("updated_at", Time, nullable=False),
+    Column("updated_by", Text, nullable=False),
+)
+
+registered_item = Table(
+    "registered_item",
+    metadata,
+    Column("layer", String(40), primary_key=True),
+    Column("code", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("grid_code", Text),
+    Column("updated_at", Time, nullable=False),
+    Column("updated_by", Text, nullable=False),
+)
+
+work_package = Table(
+    "work_package",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("layer", String(40), nullable=False),
+    Column("username", String(60), nullable=False, index=True),
+    Column("title", Text, nullable=False),
+    Column("sequence", BigInteger, nullable=False),
+    Column("at", Time, nullable=False),
+    Column("contents", Json, nullable=False),
+    Column("returned_at", Time),
+)
+
+waiting_edit = Table(
+    "waiting_edit",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column(
+        "package_id",
+        String(36),
+        ForeignKey("work_package.id", ondelete="CASCADE"),
+        nullable=False,
+        index=True,
+    ),
+    Column("layer", String(40), nullable=False),
+    Column("element_id", String(36), nullable=False, index=True),
+    Column("base_revision", Integer),
+    Column("is_delete", Boolean(create_constraint=False), nullable=False),
+    Column("changes", Json, nullable=False),
+    Column("geometry", Text),
+    Column("problem", String(12), nullable=False),
+    Column("message", Text, nullable=False),
+    Column("created_by", String(60), nullable=False),
+    Column("created_at", Time, nullable=False),
+    Column("state", String(12), nullable=False, index=True),
+    Column("decided_by", String(60)),
+    Column("decided_at", Time),
+)
+
 account = Table(
     "account",
     metadata,
