@@ -11,7 +11,6 @@ from starlette.middleware import Middleware
 
 from gridmap.api import app as api
 from gridmap.api import signin
-from gridmap.api.security import SecurityHeaders
 from gridmap.services.district import running
 from gridmap.settings import load_settings
 from gridmap.ui.pages import pages
@@ -26,7 +25,7 @@ app = st.App(
     routes=[*signin.routes(running, base_path=BASE_PATH), *api.routes(running)],
     # headers outside, so that the entrance's answers carry them too
     middleware=[
-        Middleware(SecurityHeaders, running),
+        *api.middleware(),
         Middleware(signin.Entrance, running, PAGES, page_html(BASE_PATH), BASE_PATH),
     ],
     lifespan=api.lifespan,
