@@ -26,9 +26,10 @@ from gridmap.services import access, membership, partition
 from gridmap.services.district import District
 from gridmap.storage import elements as stored
 from gridmap.storage import history as revisions
-from gridmap.storage import idempotency
+from gridmap.storage import idempotency, lineage
 from gridmap.storage import membership as members
 from gridmap.storage.elements import Query
+from gridmap.storage.lineage import Descent, Link
 from gridmap.validation.attributes import Problem, clean_values
 from gridmap.validation.geometry import geometry_problems
 
@@ -310,7 +311,15 @@ def _write(
         if (present.revision if present else 0) != base_revision:
             raise _conflict(present, base_revision)
         _refuse_taken_code(commit, layer, element)
+        if not element.is_retired:
+            # again, now that nobody else writes: a neighbour may have moved since the first look
+            partition.check(district, layer, element)
         [written] = stored.save(commit, [element], operation, bases=[base_revision or None])
+        if layer.is_grid and present is not None and present.code not in (None, element.code):
+            step = Link(
+                commit.sequence, layer.id, Descent.RECODE, element.id, present.code, element.id, element.code
+            )
+            lineage.add(commit.connection, [step])
         if key is not None:
             idempotency.keep(commit.connection, key, {"id": written.id}, district.clock())
         membership.derive(district, commit.connection, [written], [present])
@@ -523,8 +532,8 @@ def undo(
     district: District, user: User, layer_id: str, element_id: str, *, base_revision: int | None
 ) -> Receipt:
     """
-    Take back the element's last write, by writing the state before it: a creation is undone by deleting, a
-    deletion by restoring. Only while nobody wrote after it (`base_revision` is that write's revision).
+    Take back the element's last write, by writing the state before it: a creation and a restoration are undone
+    by deleting, a deletion by restoring. Only while nobody wrote after it (`base_revision` is that write's revision).
     """
     layer = district.catalogue.layer(layer_id)
     access.require_edit(district, user, layer)
@@ -533,4 +542,10 @@ def undo(
     if present.revision == 1:
         return delete(district, user, layer_id, element_id, base_revision=1, reason="撤销新建")
     reason = f"撤销第 {present.revision} 版"
+    with district.database.read() as connection:
+        before = revisions.at_revision(connection, element_id, present.revision - 1)
+    if before is not None and before.element is not None and before.element.is_retired:
+        return delete(
+            district, user, layer_id, element_id, base_revision=present.revision, reason=reason
+        )
     return restore(district, user, layer_id, element_id, to_revision=present.revision - 1, reason=reason)
