@@ -101,6 +101,7 @@ def _api(get_district: GetDistrict) -> Router:
         "/api/session",
         {"GET": session.who, "POST": session.sign_in, "DELETE": session.sign_out},
         is_open=True,
+        is_from_anywhere=True,
         max_body=10_000,
     )
     password: dict[str, Handler] = {"POST": session.change_password}

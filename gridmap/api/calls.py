@@ -191,8 +191,8 @@ class Call:
         return accounts.user_of_session(self.district, self.session_key, address=self.address)
 
     def require_own_page(self) -> None:
-        """Pass for reads, for machine clients, and for writes that carry our own header."""
-        if self.request.method in _SAFE_METHODS or self.bearer is not None:
+        """Pass for reads, for requests without a session's cookie, and for writes that carry our own header."""
+        if self.request.method in _SAFE_METHODS or self.bearer is not None or not self.session_key:
             return
         if self.request.headers.get(CSRF_HEADER) != "1":
             raise CsrfHeaderMissing(
@@ -213,6 +213,7 @@ class Resource:
     handlers : by method; GET answers HEAD too
     is_open : whether nobody needs to be signed in; the handler may still ask for `call.user`
     is_for_unsettled : whether accounts may come here that have to change their first password
+    is_from_anywhere : whether a write needs no header of ours; the handler guards itself
     max_body : bytes of body accepted
     """
 
@@ -223,12 +224,14 @@ class Resource:
         *,
         is_open: bool = False,
         is_for_unsettled: bool = False,
+        is_from_anywhere: bool = False,
         max_body: int = MAX_BODY,
     ) -> None:
         self.get_district = get_district
         self.handlers = dict(handlers)
         self.is_open = is_open
         self.is_for_unsettled = is_for_unsettled
+        self.is_from_anywhere = is_from_anywhere
         self.max_body = max_body
 
     @property
@@ -287,7 +290,8 @@ class Resource:
         try:
             call = Call(request, self.get_district(), body)
             _refuse_odd_path(request)
-            call.require_own_page()
+            if not self.is_from_anywhere:
+                call.require_own_page()
             if not self.is_open:
                 user = call.user
                 if not self.is_for_unsettled:

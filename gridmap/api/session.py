@@ -15,7 +15,11 @@ def who(call: Call) -> Response:
 
 
 def sign_in(call: Call) -> Response:
-    """`POST /api/session`: the key travels in the cookie alone."""
+    """
+    `POST /api/session`: the key travels in the cookie alone.
+
+    No header of ours is asked for, since nobody is signed in yet: the content type guards it.
+    """
     _require_json_type(call)
     body = read_object(call)
     signed = accounts.sign_in(
@@ -34,6 +38,7 @@ def _require_json_type(call: Call) -> None:
 
 def sign_out(call: Call) -> Response:
     """`DELETE /api/session`: harmless when nobody is signed in."""
+    call.require_own_page()
     accounts.sign_out(call.district, call.session_key, address=call.address)
     response = empty()
     set_cookie(call, response, "")
