@@ -67,16 +67,20 @@ def _text_with_length(type_: String, compiler: Any, **_: Any) -> str:
 
 def make_engine(url: str, **options: Any) -> Engine:
     """
-    An engine on the embedded file `url` (`sqlite:///…`), which is made with mode 0600 when it is missing.
+    An engine on the embedded file `url` (`sqlite:///…`); the first connection makes it, with mode 0600.
 
     Every transaction begins IMMEDIATE, so a writer waits for its turn instead of failing half-way; one with
     the execution option `sqlite_begin="DEFERRED"` may only read and waits for nobody.
     """
     path = Path(url.removeprefix("sqlite:///"))
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    if not path.exists():
-        os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
     engine = create_engine(url, connect_args={"check_same_thread": False}, **options)
+
+    @event.listens_for(engine, "do_connect")
+    def _make_private(*_: Any) -> None:
+        # made here and not by SQLite, which would let the umask decide who may read accounts
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
 
     @event.listens_for(engine, "connect")
     def _prepare(dbapi: Any, _: Any) -> None:

@@ -1,0 +1,16 @@
+"""The command line: arguments over services. `main` is the console script `gridmap`."""
+
+from gridmap.cli import files, ledger, people, store
+from gridmap.cli.common import root
+
+for _commands in (store.COMMANDS, files.COMMANDS, people.COMMANDS, ledger.COMMANDS):
+    for _command in _commands:
+        root.add_command(_command)
+
+
+def main() -> None:
+    """Run the command that the process' arguments name."""
+    root(prog_name="gridmap")
+
+
+__all__ = ["main", "root"]

@@ -1,0 +1,5 @@
+"""`python -m gridmap.cli` is `gridmap`."""
+
+from gridmap.cli import main
+
+main()
