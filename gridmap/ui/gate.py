@@ -50,11 +50,11 @@ def session_key() -> str | None:
 
 def address() -> str:
     """Where the browser is, for the log."""
+    forwarded = ""
     if districts.running().settings.trusts_proxy:
-        forwarded = st.context.headers.get("X-Forwarded-For", "")
-        if first := forwarded.split(",")[0].strip():
-            return first[:60]
-    return st.context.ip_address or LOOPBACK
+        # the last entry is the one that our own proxy wrote
+        forwarded = st.context.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()
+    return forwarded[:60] or st.context.ip_address or LOOPBACK
 
 
 def base_path() -> str:

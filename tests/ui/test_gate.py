@@ -1,12 +1,16 @@
 """Nobody gets past the gate of a page without a session and the permission it asks for."""
 
 import ast
+from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
 from gridmap.services import accounts
+from gridmap.services import district as districts
+from gridmap.services.district import District
 from gridmap.storage import access_log
-from gridmap.ui import state
+from gridmap.ui import gate, state
 from gridmap.ui.pages import FOLDER, pages
 from tests.ui.conftest import Visit, texts
 
@@ -91,3 +95,27 @@ def test_the_menu_follows_the_role(visit: Visit) -> None:
     assert "admin" in seen["admin"]
     assert not [name for name in seen if "admin" in seen[name] and name != "admin"]
     assert all({"map", "account"} <= names for names in seen.values())
+
+
+@pytest.mark.parametrize(
+    ("trusts_proxy", "headers", "ip", "address"),
+    [
+        (False, {}, None, "127.0.0.1"),
+        (False, {}, "10.1.1.9", "10.1.1.9"),
+        (False, {"X-Forwarded-For": "1.2.3.4"}, "10.1.1.9", "10.1.1.9"),
+        (True, {"X-Forwarded-For": "1.2.3.4, 10.2.2.2"}, "10.1.1.9", "10.2.2.2"),
+        (True, {}, "10.1.1.9", "10.1.1.9"),
+    ],
+)
+def test_the_logged_address_is_believed_only_from_the_own_proxy(
+    store: District,
+    monkeypatch: pytest.MonkeyPatch,
+    trusts_proxy: bool,
+    headers: dict[str, str],
+    ip: str | None,
+    address: str,
+) -> None:
+    settings = replace(store.settings, trusts_proxy=trusts_proxy)
+    monkeypatch.setattr(districts, "running", lambda: replace(store, settings=settings))
+    monkeypatch.setattr(gate.st, "context", SimpleNamespace(headers=headers, ip_address=ip))
+    assert gate.address() == address
