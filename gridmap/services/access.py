@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -15,7 +15,7 @@ from gridmap.domain.layers import Layer, Privacy
 from gridmap.domain.roles import WHOLE_DISTRICT, Permission, User
 from gridmap.errors import PermissionDenied
 from gridmap.services.district import District
-from gridmap.storage import access_log
+from gridmap.storage import access_log, lineage
 from gridmap.storage.database import Database
 
 # A border drawn with the neighbour's own vertices may leave a few centimetres to rounding.
@@ -107,14 +107,26 @@ def area_of(district: District, user: User) -> BaseGeometry | None:
     """
     Where the user may write: the union of the grids and towns of the account's codes (EPSG:4326).
 
-    None means everywhere; an account whose codes name nothing gets an empty geometry.
+    None means everywhere; an account whose codes name nothing gets an empty geometry. A code that was retired
+    by splitting, merging or re-numbering stands for the grids that followed it.
     """
     if user.writes_everywhere:
         return None
-    parts: list[BaseGeometry] = []
+    parts = _areas(district, user.area)
+    missing = user.area - parts.keys()
+    if missing:
+        with district.database.read() as connection:
+            parts |= _areas(district, lineage.successors(connection, missing))
+    return shapely.union_all(list(parts.values())) if parts else shapely.GeometryCollection()
+
+
+def _areas(district: District, codes: Collection[str]) -> dict[str, BaseGeometry]:
+    """The ground of each of these codes that names a living grid; of several layers, together."""
+    found: dict[str, BaseGeometry] = {}
     for layer in district.catalogue.grids:
-        parts += district.frames.by_code(layer.id, sorted(user.area)).values()
-    return shapely.union_all(parts) if parts else shapely.GeometryCollection()
+        for code, area in district.frames.by_code(layer.id, sorted(codes)).items():
+            found[code] = shapely.union(found[code], area) if code in found else area
+    return found
 
 
 def lies_inside(district: District, user: User, geometries: Sequence[BaseGeometry]) -> bool:

@@ -15,7 +15,7 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from gridmap.domain.elements import Element, Operation, Source, properties_text, time_text, to_payload
 from gridmap.domain.names import search_key
-from gridmap.storage import bulk, sqlite
+from gridmap.storage import bulk, lineage, sqlite
 from gridmap.storage.database import Commit, in_box
 from gridmap.storage.geometry import SRID, decode_column, encode_column
 from gridmap.storage.history import append
@@ -51,9 +51,13 @@ def get_many(connection: Connection, ids: Iterable[str]) -> dict[str, Element]:
 
 
 def codes_taken(connection: Connection, layer: str, codes: Iterable[str]) -> dict[str, str]:
-    """Ids of the layer's elements, retired ones too, that hold one of `codes`, by code."""
+    """
+    Ids of the layer's elements, retired ones too, that hold one of `codes`, by code.
+
+    A code that an element gave up counts as its own for ever.
+    """
     wanted = [code for code in codes if code]
-    taken: dict[str, str] = {}
+    taken = lineage.holders(connection, layer, wanted)
     for start in range(0, len(wanted), _CHUNK):
         query = select(table.c.code, table.c.id).where(
             table.c.layer == layer, table.c.code.in_(wanted[start : start + _CHUNK])

@@ -342,3 +342,50 @@ def test_the_chain_is_valid_after_all_kinds_of_writes(district: District) -> Non
 
     with district.database.read() as connection:
         assert history.verify(connection, district.settings.secret).is_valid
+
+
+def test_a_code_that_a_grid_gave_up_is_not_given_to_another(district: District) -> None:
+    grid = made_elements["310199101001001"]
+    changed = elements.change(
+        district, KEEPER, "police_grid", grid.id, base_revision=1, changes={"code": "310199101001009"}
+    ).element
+    with pytest.raises(StateConflict):
+        other = made_elements["310199101001002"]
+        elements.change(district, KEEPER, "police_grid", other.id, base_revision=1, changes={"code": grid.code})
+    # its own old code it may have back
+    elements.change(district, KEEPER, "police_grid", grid.id, base_revision=2, changes={"code": grid.code})
+    assert changed.revision == 2
+
+
+def test_an_account_whose_grid_got_another_code_still_works_there(district: District) -> None:
+    officer = User("officer7", "示例民警07", OFFICER_WEST.role, area=frozenset({"310199101001001"}))
+    elements.change(
+        district, KEEPER, "police_grid", made_elements["310199101001001"].id, base_revision=1,
+        changes={"code": "310199101001009"},
+    )  # fmt: skip
+    assert change(district, officer, officer_count=9).revision == 2
+    with pytest.raises(PermissionDenied):
+        change(district, officer, "JWZ02", officer_count=9)
+
+
+def test_of_two_grids_drawn_over_each_other_at_the_same_moment_one_is_refused(
+    district: District, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    west, east = made_elements["310199101001001"], made_elements["310199102001001"]
+    elements.change(
+        district, KEEPER, "police_grid", east.id, base_revision=1, geometry=shapely.box(121.52, 30.9, 121.6, 30.95)
+    )
+    original, calls = elements._checked, []
+
+    def meanwhile(*arguments: object) -> object:
+        checked = original(*arguments)
+        if not calls:
+            calls.append(1)
+            # between the look at the map and the district's turn the neighbour takes the ground back
+            elements.change(district, KEEPER, "police_grid", east.id, base_revision=2, geometry=east.geometry)
+        return checked
+
+    monkeypatch.setattr(elements, "_checked", meanwhile)
+    wider = shapely.box(121.4, 30.9, 121.51, 30.95)
+    with pytest.raises(GridOverlapError):
+        elements.change(district, KEEPER, "police_grid", west.id, base_revision=1, geometry=wider)
