@@ -161,6 +161,9 @@ def test_the_sign_in_page_needs_no_session_and_holds_no_inline_script(district: 
     assert answer.status_code == 200
     assert 'lang="zh-CN"' in answer.text
     assert "<script>" not in answer.text
+    policy = answer.headers["content-security-policy"]
+    assert "unsafe" not in policy
+    assert "frame-ancestors 'none'" in policy
     assert " style=" not in answer.text
     assert "{{" not in answer.text
     assert "模拟数据" not in answer.text
