@@ -8,9 +8,13 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, FrameLocator, Page, sync_playwright
 
+from gridmap.domain.elements import Element
+from gridmap.services import elements
 from gridmap.setup.system import find_chromium
 from tests.support.browser import CHROMIUM_ARGUMENTS, Watch
-from tests.support.live import Live, OpenMap, map_frame, running_application
+from tests.support.district import ADMIN
+from tests.support.live import Live, OpenMap, map_frame, reset_map, running_application
+from tests.support.mapping import make_station, stored
 from tests.support.requirements import absent
 
 DESKTOP = {"width": 1440, "height": 900}
@@ -118,20 +122,52 @@ def people(browser: Browser, live_server: Live) -> Iterator[Callable[[str], Brow
         context.close()
 
 
-@pytest.fixture
-def open_as(people: Callable[[str], BrowserContext], live_server: Live, watch: Watch) -> Iterator[OpenMap]:
-    """Opens the map for an account (`path` with a place after #); what it did in the browser is watched and wiped."""
-    pages: list[Page] = []
+@pytest.fixture(scope="package")
+def open_maps() -> dict[str, Page]:
+    """Map pages that stay open from test to test, by account."""
+    return {}
 
-    def opened(username: str, path: str = "/map") -> tuple[Page, FrameLocator]:
+
+@pytest.fixture
+def open_as(
+    people: Callable[[str], BrowserContext], open_maps: dict[str, Page], live_server: Live, watch: Watch
+) -> Iterator[OpenMap]:
+    """
+    Opens the map for an account, and looks after what it does in the browser.
+
+    The page of an earlier test is used again, put back to where it began; `fresh=True` asks for a new one:
+    for tests about the beginning itself, or that leave more behind than a reset knows of.
+    """
+    used: list[Page] = []
+
+    def opened(username: str, *, fresh: bool = False) -> tuple[Page, FrameLocator]:
         context = people(username)
         watch.follow(context)
-        page = live_server.open_map(context, path)
-        pages.append(page)
+        if fresh or username not in open_maps:
+            page = live_server.open_map(context)
+        else:
+            page = open_maps.pop(username)
+            page.bring_to_front()
+        used.append(page)
+        if not fresh:
+            open_maps[username] = page
         return page, map_frame(page)
 
     yield opened
-    for page in pages:
-        page.evaluate("localStorage.clear()")
-        page.close()
+    for page in used:
+        if page in open_maps.values():
+            reset_map(page)
+        else:
+            page.evaluate("localStorage.clear()")
+            page.close()
     watch.assert_clean()
+
+
+@pytest.fixture
+def station(live_server: Live) -> Iterator[Element]:
+    """A workstation in the eastern town that this test alone touches."""
+    made = make_station(live_server)
+    yield made
+    left = stored(live_server, made)
+    if not left.is_retired:
+        elements.delete(live_server.district, ADMIN, left.layer, left.id, base_revision=left.revision)

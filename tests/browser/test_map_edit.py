@@ -3,77 +3,27 @@
 from __future__ import annotations
 
 import json
-import math
 import re
-from collections.abc import Iterator
-from itertools import count
 
-import pytest
 import shapely
-from playwright.sync_api import FrameLocator, Page, expect
+from playwright.sync_api import expect
 
 from gridmap.domain.elements import Element
 from gridmap.services import elements
-from gridmap.storage.elements import get
 from tests.browser.checks import assert_looks_right
 from tests.support.district import ADMIN, element, put
 from tests.support.live import Live, OpenMap
-
-_numbers = count(101)
-
-
-@pytest.fixture
-def station(live_server: Live) -> Iterator[Element]:
-    """A workstation in the eastern town that this test alone touches."""
-    number = next(_numbers)
-    lon = 121.51 + (number % 8) * 0.01
-    made = element(
-        "workstation", f"JWZ{number}", f"东镇{number}号站", shapely.Point(lon, 30.945), opening_hours="24h", officer_count=3
-    )
-    [stored] = put(live_server.district, made)
-    yield stored
-    with live_server.district.database.read() as connection:
-        left = get(connection, stored.id)
-    if left is not None and not left.is_retired:
-        elements.delete(live_server.district, ADMIN, left.layer, left.id, base_revision=left.revision)
-
-
-def stored(live: Live, one: Element) -> Element:
-    with live.district.database.read() as connection:
-        found = get(connection, one.id)
-    assert found is not None
-    return found
-
-
-def find(app: FrameLocator, one: Element) -> None:
-    """Search by code and open the hit."""
-    app.get_by_role("combobox", name="搜索要素").fill(one.code or "")
-    app.get_by_role("option").first.wait_for()
-    app.get_by_role("combobox", name="搜索要素").press("Enter")
-    expect(app.locator("#gm-right h2")).to_have_text(one.name)
-    # the footer comes with the answer that tells whether one may edit
-    app.get_by_text("数据来源").wait_for()
-
-
-def drag(page: Page, app: FrameLocator, dx: int, dy: int) -> None:
-    """Drag the marker that is being edited by so many pixels."""
-    box = app.locator(".gm-edit-icon").bounding_box()
-    assert box is not None
-    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-    page.mouse.move(x, y)
-    page.mouse.down()
-    page.mouse.move(x + dx / 2, y + dy / 2, steps=4)
-    page.mouse.move(x + dx, y + dy, steps=4)
-    page.mouse.up()
-
-
-def receipt(app: FrameLocator, words: str | re.Pattern[str]) -> None:
-    expect(app.locator('.gm-toast[data-key="receipt"]')).to_contain_text(words)
-
-
-def save_form(app: FrameLocator) -> None:
-    app.locator(".gm-panel-foot").get_by_role("button", name="保存").click()
-
+from tests.support.mapping import (
+    click_map,
+    drag,
+    edit_fields,
+    find,
+    numbers,
+    receipt,
+    save_form,
+    save_shape,
+    stored,
+)
 
 def test_an_officer_moves_a_workstation_and_edits_two_fields(
     open_as: OpenMap, live_server: Live, station: Element
@@ -83,11 +33,9 @@ def test_an_officer_moves_a_workstation_and_edits_two_fields(
 
     app.get_by_role("button", name="移动").click()
     drag(page, app, 60, 40)
-    app.locator("#gm-bar").get_by_role("button", name="保存").click()
+    save_shape(app)
     receipt(app, "已保存,第 2 版")
-    app.get_by_role("button", name="修改", exact=True).click()
-    app.get_by_label("名称").fill("东镇改名站")
-    app.get_by_label("民警数").fill("12")
+    edit_fields(app, 名称="东镇改名站", 民警数="12")
     save_form(app)
     receipt(app, "已保存,第 3 版")
 
@@ -116,7 +64,7 @@ def test_dropping_a_marker_stores_one_revision_only_after_save(
     drag(page, app, 30, 10)
     drag(page, app, 30, 10)
     assert stored(live_server, station).revision == 1
-    app.locator("#gm-bar").get_by_role("button", name="保存").click()
+    save_shape(app)
     receipt(app, "第 2 版")
     assert stored(live_server, station).revision == 2
 
@@ -140,7 +88,7 @@ def test_a_place_can_be_given_as_numbers(open_as: OpenMap, live_server: Live, st
     for label, value in (("经度", "121.5555"), ("纬度", "30.9333")):
         app.get_by_role("textbox", name=label).fill(value)
         app.get_by_role("textbox", name=label).press("Tab")
-    app.locator("#gm-bar").get_by_role("button", name="保存").click()
+    save_shape(app)
     receipt(app, "第 2 版")
     assert stored(live_server, station).geometry.equals(shapely.Point(121.5555, 30.9333))
 
@@ -150,8 +98,7 @@ def test_undo_takes_back_the_last_write_and_delete_and_restore_keep_the_id(
 ) -> None:
     _, app = open_as("officer2")
     find(app, station)
-    app.get_by_role("button", name="修改", exact=True).click()
-    app.get_by_label("名称").fill("将撤销")
+    edit_fields(app, 名称="将撤销")
     save_form(app)
     receipt(app, "第 2 版")
     app.locator("#gm-undo").click()
@@ -195,8 +142,7 @@ def test_faults_are_told_at_the_field_and_nothing_is_sent(
 ) -> None:
     page, app = open_as("officer2")
     find(app, station)
-    app.get_by_role("button", name="修改", exact=True).click()
-    app.get_by_label("民警数").fill("很多")
+    edit_fields(app, 民警数="很多")
     app.get_by_label("开放时间").select_option("")
     save_form(app)
     expect(app.get_by_text("民警数:应为整数")).to_be_visible()
@@ -215,9 +161,8 @@ def test_a_fault_that_only_the_server_finds_stands_at_its_field(
     watch.allow("status of 422")
     _, app = open_as("officer2")
     find(app, station)
-    app.get_by_role("button", name="修改", exact=True).click()
-    # nobody's number: the last digit does not fit the others, but it looks like one
-    app.get_by_label("地址").fill("门口找310120199001011233")
+    # shaped like a personal number, and nobody's
+    edit_fields(app, 地址="门口找310120199001011233")
     save_form(app)
     expect(app.locator(".gm-toast-bad")).to_be_visible()
     expect(app.get_by_label("地址")).to_have_value("门口找310120199001011233")
@@ -226,14 +171,12 @@ def test_a_fault_that_only_the_server_finds_stands_at_its_field(
 
 def test_a_new_element_is_drawn_filled_in_and_stored_once(open_as: OpenMap, live_server: Live) -> None:
     page, app = open_as("officer2")
-    code = f"PAW{next(_numbers)}"
+    code = f"PAW{next(numbers)}"
     app.locator("#gm-add").click()
     app.get_by_role("button", name=re.compile("^平安屋")).click()
     expect(app.locator("#gm-bar")).to_contain_text("在地图上点一下放置")
-    frame = page.locator("iframe").bounding_box()
-    assert frame is not None
     # right of the middle of the district lies the eastern town
-    page.mouse.click(frame["x"] + frame["width"] * 0.68, frame["y"] + frame["height"] * 0.62)
+    click_map(page, 0.68, 0.62)
     app.get_by_label("编码").fill(code)
     app.get_by_label("名称").fill("新平安屋")
     app.get_by_label("依托单位").select_option("商铺")
@@ -248,7 +191,7 @@ def test_a_new_element_is_drawn_filled_in_and_stored_once(open_as: OpenMap, live
 
 
 def test_a_border_keeps_its_untouched_vertices_to_the_last_bit(open_as: OpenMap, live_server: Live) -> None:
-    number = next(_numbers)
+    number = next(numbers)
     ring = [(121.53, 30.96), (121.53 + 1 / 3000, 30.97), (121.5412345678901, 30.9654321098765), (121.54, 30.96)]
     [area] = put(
         live_server.district,
@@ -259,14 +202,8 @@ def test_a_border_keeps_its_untouched_vertices_to_the_last_bit(open_as: OpenMap,
     app.get_by_role("button", name="改边界").click()
     corners = app.locator(".leaflet-marker-icon.marker-icon:not(.marker-icon-middle)")
     expect(corners).to_have_count(4)
-    box = corners.nth(3).bounding_box()
-    assert box is not None
-    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-    page.mouse.move(x, y)
-    page.mouse.down()
-    page.mouse.move(x + 30, y + 30, steps=5)
-    page.mouse.up()
-    app.locator("#gm-bar").get_by_role("button", name="保存").click()
+    drag(page, app, 30, 30, what=".leaflet-marker-icon.marker-icon:not(.marker-icon-middle)", nth=3)
+    save_shape(app)
     receipt(app, "第 2 版")
     now = stored(live_server, area)
     assert now.id == area.id
@@ -318,7 +255,7 @@ def test_moving_out_of_the_own_area_is_refused_and_the_move_can_be_mended(
     app.get_by_role("button", name="移动").click()
     app.get_by_role("textbox", name="经度").fill("121.45")
     app.get_by_role("textbox", name="经度").press("Tab")
-    app.locator("#gm-bar").get_by_role("button", name="保存").click()
+    save_shape(app)
     expect(app.locator(".gm-toast-bad")).to_contain_text("责任区")
     expect(app.locator("#gm-bar")).to_be_visible()
-    assert math.isclose(stored(live_server, station).geometry.x, station.geometry.x)
+    assert stored(live_server, station).geometry.equals(station.geometry)

@@ -60,6 +60,29 @@ def map_frame(page: Page) -> FrameLocator:
     return page.frame_locator(FRAME)
 
 
+RESET = """async () => {
+  document.querySelectorAll("dialog[open]").forEach((one) => one.close());
+  if (Gridmap.edit.work) Gridmap.edit.abandon(Gridmap.edit.work.draft.id);
+  Gridmap.select.close();
+  document.querySelectorAll(".gm-toast").forEach((one) => one.remove());
+  document.getElementById("gm-search").value = "";
+  const kind = document.getElementById("gm-grid-kind");
+  if (kind.value) { kind.value = ""; kind.dispatchEvent(new Event("change")); }
+  localStorage.clear();
+  sessionStorage.clear();
+  Gridmap.emit("undo");
+  Gridmap.emit("pending");
+  document.getElementById("gm-home").click();
+}"""
+
+
+def reset_map(page: Page) -> None:
+    """Put an open map back to where it began, as far as the tests' steps move it."""
+    frame = next(one for one in page.frames if "streamlit_folium" in one.url)
+    frame.evaluate(RESET)
+    page.mouse.move(5, 5)
+
+
 @contextmanager
 def running_application(folder: Path | None = None, *, is_seeded: bool = True, args: Sequence[str] = ()) -> Iterator[Live]:
     """The application on an embedded store of its own, until the block ends."""

@@ -370,6 +370,8 @@
     Object.assign(G.app, { map, style: options.style, mode: options.mode, version: options.version });
     document.documentElement.lang = "zh-CN";
     document.title = "一张图";
+    // folium forbids zooming of the page, which people who see little need.
+    document.querySelectorAll('meta[name="viewport"]').forEach((one) => (one.content = "width=device-width, initial-scale=1"));
     const styled = () => getComputedStyle(document.documentElement).getPropertyValue("--gm-ready").trim() === "1";
     const wait = (left) => (styled() || left <= 0 ? load() : setTimeout(wait, 20, left - 1));
     wait(500);
