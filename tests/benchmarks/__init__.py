@@ -1,0 +1,1 @@
+"""Figures measured beside a named baseline in the same run: `make bench`."""
