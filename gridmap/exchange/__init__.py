@@ -19,7 +19,7 @@ from gridmap.exchange.formats import Format, parse_format, suggested_name
 from gridmap.exchange.reading import list_layers, read_table
 from gridmap.exchange.suspicion import Suspicion, datum_suspicion
 from gridmap.exchange.table import Limits, RowProblem, SourceTable, WriteReport
-from gridmap.exchange.writing import write_table
+from gridmap.exchange.writing import write_layers, write_table
 
 __all__ = [
     "ColumnMissing",
@@ -41,5 +41,6 @@ __all__ = [
     "parse_format",
     "read_table",
     "suggested_name",
+    "write_layers",
     "write_table",
 ]

@@ -92,6 +92,40 @@ def write_table(
     )
 
 
+def write_layers(
+    layers: Sequence[tuple[str, pandas.DataFrame]],
+    path: Path | str,
+    *,
+    datum: Datum | str = WGS84,
+    remarks: Remarks = (),
+    forbidden: Path | str | Iterable[Path | str] | None = None,
+) -> WriteReport:
+    """
+    Write several tables as the layers of one GeoPackage, each under its Chinese title.
+
+    Everything else as in `write_table`; `rows` of the report counts all layers together.
+    """
+    path, datum = Path(path), parse_datum(datum)
+    refuse_live(path, forbidden)
+    if not path.parent.is_dir():
+        raise NotFound(
+            f"no folder {path.parent}", zh=f"文件夹“{path.parent.name}”不存在。请先建立或改选其他位置。"
+        )
+    notes: list[str] = []
+    with tempfile.TemporaryDirectory(prefix=".gridmap-", dir=path.parent) as folder:
+        draft = Path(folder) / "data.gpkg"
+        for title, frame in layers:
+            notes += _write_geopackage(draft, _columns(frame), _geometry(frame, datum), datum, title, remarks)
+        os.replace(draft, path)
+    return WriteReport(
+        path=path,
+        format=Format.GEOPACKAGE,
+        rows=sum(len(frame) for _, frame in layers),
+        suggested_name=suggested_name(path.stem, Format.GEOPACKAGE, datum),
+        notes=tuple(notes),
+    )
+
+
 def _write(
     path: Path,
     format: Format,

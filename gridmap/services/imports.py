@@ -836,7 +836,12 @@ class _Planner:
     def _new_elements(self, rows: np.ndarray) -> Iterator[Element]:
         none: list[Any] = [None] * self.n
         now = self.district.clock()
-        defaults = {one.name: one.default for one in self.layer.fields if one.default is not None}
+        # as in a form: what is left blank stays blank, and what is not asked gets its default
+        defaults = {
+            one.name: one.default
+            for one in self.layer.fields
+            if one.default is not None and one.name not in self.values
+        }
         given_columns = [self.values[name] for name in self.property_names]
         codes, names = self.codes, self.values.get("name", none)
         sources, verified = self.system.get("source", none), self.system.get("verified_at", none)

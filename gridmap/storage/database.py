@@ -52,7 +52,9 @@ class Database:
         self.url = url
         self._secret = secret
         self.engine = _engine(url)
-        self._reader = self.engine.execution_options(sqlite_begin="DEFERRED")
+        # on PostgreSQL each statement would otherwise see the commits made since the one before it
+        repeatable = {} if self.is_embedded else {"isolation_level": "REPEATABLE READ"}
+        self._reader = self.engine.execution_options(sqlite_begin="DEFERRED", **repeatable)
 
     @property
     def is_embedded(self) -> bool:
@@ -97,7 +99,7 @@ class Database:
     def sequence(self) -> int:
         """The number of the newest commit; 0 in an empty district."""
         with self.read() as connection:
-            return connection.execute(select(district_state.c.sequence)).scalar_one()
+            return sequence_of(connection)
 
     def create_spatial(self, connection: Connection) -> None:
         """Make what this database needs beside the plain tables."""
@@ -108,6 +110,11 @@ class Database:
     def close(self) -> None:
         """End all connections."""
         self.engine.dispose()
+
+
+def sequence_of(connection: Connection) -> int:
+    """The number of the newest commit that this transaction sees."""
+    return connection.execute(select(district_state.c.sequence)).scalar_one()
 
 
 def _engine(url: str) -> Engine:
