@@ -172,12 +172,17 @@ def geometry_of(document: Any, max_depth: int = 50) -> BaseGeometry:
     that is not closed. NaN and infinity (which JSON does not know, but programs write) are kept for the
     validation to point at.
     """
+    with np.errstate(invalid="ignore"):  # shapely warns of NaN, which is not for this floor to judge
+        return _geometry_of(document, max_depth)
+
+
+def _geometry_of(document: Any, max_depth: int) -> BaseGeometry:
     kind = document.get("type") if isinstance(document, Mapping) else None
     if kind == "GeometryCollection":
         parts = document.get("geometries")
         if not isinstance(parts, list) or max_depth <= 0:
             raise BadGeometry("几何集合(GeometryCollection)不完整或嵌套过深。")
-        return shapely.GeometryCollection([geometry_of(part, max_depth - 1) for part in parts])
+        return shapely.GeometryCollection([_geometry_of(part, max_depth - 1) for part in parts])
     build = _BUILDERS.get(kind)  # type: ignore[arg-type]
     if build is None:
         raise BadGeometry(f"未知的几何类型“{str(kind)[:40]}”。")
@@ -222,8 +227,7 @@ def _ring(coordinates: Any) -> BaseGeometry:
     xy = _positions(coordinates, 4)
     if not np.array_equal(xy[0], xy[-1], equal_nan=True):
         raise BadGeometry("面的边界没有闭合:第一个点与最后一个点不同。")
-    with np.errstate(invalid="ignore"):
-        return shapely.linearrings(xy)
+    return shapely.linearrings(xy)
 
 
 def _list(coordinates: Any) -> list[Any]:

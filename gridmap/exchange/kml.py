@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import date, datetime
 from typing import Any
 from xml.etree import ElementTree
 from xml.sax.saxutils import escape, quoteattr
@@ -138,7 +137,10 @@ def _geometry(
     for child in mark:
         if child.tag in _BUILDERS:
             try:
-                return _built(child, limits.max_depth)
+                with np.errstate(
+                    invalid="ignore"
+                ):  # shapely warns of NaN, which is not for this floor to judge
+                    return _built(child, limits.max_depth)
             except BadGeometry as error:
                 problems.append(RowProblem(row, "geometry", str(error)))
                 return None
@@ -247,8 +249,8 @@ def kml_text(
     """
     Pieces of a KML document: all columns as extended data of a schema, the column `name` also as the label.
 
-    `types` are the columns' Python types; whole numbers, decimals and truth values are typed in the schema,
-    everything else is text. A missing value is left out.
+    `types` are the columns' Python types; decimals, truth values and whole numbers of 32 bits (KML has no
+    longer ones) are typed in the schema, everything else is text. A missing value is left out.
     """
     about = [f"{key}:{text}" for key, text in remarks]
     if datum.kind is not DatumKind.WGS84:
@@ -258,8 +260,10 @@ def kml_text(
     if about:
         yield f"<description>{_text(chr(10).join(about))}</description>"
     yield '<Schema name="fields" id="fields">'
-    for name, kind in zip(columns, types, strict=True):
-        yield f'<SimpleField name={_attribute(name)} type="{_KINDS.get(kind, "string")}"/>'
+    rows = list(rows)
+    for place, (name, kind) in enumerate(zip(columns, types, strict=True)):
+        is_long = kind is int and any(abs(row[place] or 0) >= 2**31 for row in rows)
+        yield f'<SimpleField name={_attribute(name)} type="{"string" if is_long else _KINDS.get(kind, "string")}"/>'
     yield "</Schema>\n"
     label = columns.index("name") if "name" in columns else None
     key = columns.index("id") if "id" in columns else None
@@ -278,7 +282,7 @@ def kml_text(
     yield "</Document></kml>\n"
 
 
-_KINDS = {int: "int", float: "double", bool: "bool", date: "string", datetime: "string"}
+_KINDS = {int: "int", float: "double", bool: "bool"}
 
 
 def _text(text: str) -> str:

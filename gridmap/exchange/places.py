@@ -154,6 +154,8 @@ def _from_numbers(xs: list[Any], ys: list[Any], names: Any, rows: Any, draft: Dr
             if number is None:
                 shown = f"“{str(value)[:40]}”不是数字" if given[axis] else "缺少坐标"
                 draft.problems.append(RowProblem(int(rows[place]), names[axis], f"{shown}。请改正坐标。"))
+                if names[0] == names[1]:
+                    break
             else:
                 numbers[place, axis] = number
     there = ~np.isnan(numbers).any(axis=1)

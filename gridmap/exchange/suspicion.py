@@ -177,7 +177,8 @@ def _is_clearly_better(fit: Mapping[str, float], likely: str, stated: str, measu
         return gain > 0.01
     if measure == "snap":
         return gain * n >= 5 and gain > 0.15
-    return gain * n >= 3 and gain > 0.002
+    # A handful outside is telling when another datum brings every single place inside.
+    return (gain * n >= 3 and gain > 0.002) or (fit[likely] == 1.0 and gain > 0 and n >= 100)
 
 
 def _message(
@@ -198,9 +199,10 @@ def _message(
             "snap": "靠近已有道路或要素的比例",
             "inside": "落在本区内的比例",
         }[measure]
+        certainty = "很可能" if fit[str(likely)] - fit[str(stated)] > 0.004 else "可能"
         parts.append(
             f"按“{stated.title}”读取时{words}为 {fit[str(stated)]:.1%},按“{likely.title}”读取时为 {fit[str(likely)]:.1%}:"
-            f"数据很可能是{likely.title}。请核对后重新选择坐标系。"
+            f"数据{certainty}是{likely.title}。请核对后重新选择坐标系。"
         )
     elif outside and district is not None and _is_swapped(array, district):
         parts.append("经度和纬度可能填反了。")

@@ -24,6 +24,7 @@ from gridmap.exchange.text import without_controls
 
 MAX_ROWS, MAX_COLUMNS, MAX_TEXT = 1_048_576, 16_384, 32_767
 _SAFE_INTEGER = 10**15  # beyond, a spreadsheet rounds
+_LARGEST = 9.99e307
 REMARKS_SHEET = "说明"
 
 
@@ -231,21 +232,22 @@ def write_xlsx(
             f"{len(headings)} columns, a sheet takes {MAX_COLUMNS}",
             zh=f"XLSX 最多 {MAX_COLUMNS:,} 列。请改用 CSV 或 GeoPackage。",
         )
+    notes: set[str] = set()
+    # Everything is checked before the first row is written: openpyxl cannot let go of half a sheet.
+    records = [[_storable(value, row, notes) for value in record] for row, record in enumerate(rows, 2)]
+    if len(records) >= MAX_ROWS:
+        raise FormatCannotHold(
+            f"{len(records):,} rows, a sheet takes {MAX_ROWS - 1:,}",
+            zh=f"XLSX 最多 {MAX_ROWS - 1:,} 行。请改用 CSV 或 GeoPackage。",
+        )
     book = openpyxl.Workbook(write_only=True)
     sheet = book.create_sheet(_sheet_title(title))
-    notes: set[str] = set()
-    sheet.append([_cell(sheet, heading, 1, notes) for heading in headings])
-    for row, record in enumerate(rows, 2):
-        if row > MAX_ROWS:
-            raise FormatCannotHold(
-                f"more than {MAX_ROWS - 1:,} rows, a sheet takes no more",
-                zh=f"XLSX 最多 {MAX_ROWS - 1:,} 行。请改用 CSV 或 GeoPackage。",
-            )
-        sheet.append([_cell(sheet, value, row, notes) for value in record])
+    for record in [[_storable(heading, 1, notes) for heading in headings], *records]:
+        sheet.append([_cell(sheet, value) for value in record])
     if remarks:
         about = book.create_sheet(REMARKS_SHEET)
         for pair in remarks:
-            about.append([_cell(about, text, 1, notes) for text in pair])
+            about.append([_cell(about, _storable(text, 1, notes)) for text in pair])
     book.save(path)
     return sorted(notes)
 
@@ -255,11 +257,14 @@ def _sheet_title(title: str) -> str:
     return name if name and name != REMARKS_SHEET else "数据"
 
 
-def _cell(sheet: Any, value: Any, row: int, notes: set[str]) -> Any:
+def _storable(value: Any, row: int, notes: set[str]) -> Any:
+    """The value as a cell takes it: a guarded text, or a number, date or truth value as it is."""
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= _SAFE_INTEGER:
         value = str(value)
     if isinstance(value, datetime) and value.tzinfo is not None:
         value = value.isoformat()
+    if isinstance(value, float) and not abs(value) < _LARGEST:
+        value = str(value)  # a spreadsheet has no infinity
     if value is None or isinstance(value, (bool, int, float, date)):
         return value
     text = guarded(text_of(value) or "")
@@ -269,12 +274,17 @@ def _cell(sheet: Any, value: Any, row: int, notes: set[str]) -> Any:
     if len(clean) > MAX_TEXT:
         raise FormatCannotHold(
             f"row {row} has a text of {len(clean):,} characters, a cell takes {MAX_TEXT:,}",
-            zh=f"第 {row} 行有 {len(clean):,} 个字的文字,XLSX 单元格最多 {MAX_TEXT:,} 个字。请改用 CSV 或 GeoPackage。",
+            zh=f"第 {row} 行有 {len(clean):,} 个字的文字,XLSX 单元格最多 {MAX_TEXT:,} 个字。"
+            "请改用 CSV 或 GeoPackage。",
             row=row,
         )
-    if not clean.startswith("#") and not clean.isdecimal():
-        return clean
-    cell = WriteOnlyCell(sheet, clean)
+    return clean
+
+
+def _cell(sheet: Any, value: Any) -> Any:
+    if not isinstance(value, str) or not (value.startswith("#") or value.isdecimal()):
+        return value
+    cell = WriteOnlyCell(sheet, value)
     cell.data_type = "s"  # "#N/A" is a text here, not an error
     cell.number_format = "@"  # a code stays a text when somebody edits it
     return cell

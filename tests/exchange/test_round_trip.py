@@ -29,6 +29,8 @@ def expected(frame: geopandas.GeoDataFrame, format: Format) -> dict[str, list[An
     """The values as the format can hold them."""
 
     def held(value: Any) -> Any:
+        if format is Format.XLSX and isinstance(value, float) and abs(value) >= 9.99e307:
+            return str(value)  # beyond what a workbook calls a number
         if format is Format.CSV:
             return text_of(value)
         if format is Format.XLSX and value == "":
@@ -41,12 +43,17 @@ def expected(frame: geopandas.GeoDataFrame, format: Format) -> dict[str, list[An
             return value.isoformat()
         return value
 
-    return {name: [held(value) for value in column] for name, column in values(frame).items()}
+    columns = {name: [held(value) for value in column] for name, column in values(frame).items()}
+    if format is Format.KML:  # its whole numbers have 32 bits; longer ones are texts
+        for name, column in columns.items():
+            if any(type(value) is int and abs(value) >= 2**31 for value in column):
+                columns[name] = [text_of(value) for value in column]
+    return columns
 
 
 def close(got: Any, want: Any, format: Format) -> bool:
     if format is Format.XLSX and isinstance(want, float):
-        return got == pytest.approx(want, rel=1e-15)
+        return got == pytest.approx(want, rel=1e-15)  # sixteen digits
     return got == want and (got is None or isinstance(want, int | float) or type(got) is type(want))
 
 
@@ -70,7 +77,7 @@ def test_every_type_of_value_comes_back(format: Format, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("format", Format)
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(frame=frames())
 def test_any_table_comes_back(format: Format, frame: geopandas.GeoDataFrame, tmp_path: Path) -> None:
     table = there_and_back(frame, tmp_path, format)
