@@ -39,7 +39,7 @@ from gridmap.services.district import District
 from gridmap.services.frames import Frame
 from gridmap.services.jobs import JobContext
 from gridmap.storage import elements as stored
-from gridmap.storage import history
+from gridmap.storage import history, lineage
 from gridmap.validation.attributes import Problem, clean_column, core_fields
 from gridmap.validation.geometry import MAX_VERTICES, geometry_problems, promoted
 from gridmap.validation.topology import PartitionReport, noded, partition_problems
@@ -566,7 +566,8 @@ class _Planner:
     def _match_codes(self) -> None:
         living = {code: at for at in self.frame.living if (code := self.frame.arrays.code[at])}
         with self.district.database.read() as connection:
-            retired = {one.code: one.id for one in stored.retired(connection, self.layer.id) if one.code}
+            retired = lineage.all_holders(connection, self.layer.id)
+            retired |= {one.code: one.id for one in stored.retired(connection, self.layer.id) if one.code}
         seen: dict[str, int] = {}
         for at, code in enumerate(self.codes):
             if not code:
@@ -582,10 +583,14 @@ class _Planner:
                 self.refuse(at, "code", "taken", f"编码“{code}”已被另一个要素使用,请换一个编码")
             elif code in retired and self.restored.get(at, retired[code]) == retired[code] and self.match[at] < 0:
                 self.restored[at] = retired[code]
-            elif code in retired:
+            elif code in retired and not self._is_own(at, retired[code]):
                 self.refuse(at, "code", "retired", f"编码“{code}”属于已停用的要素,停用的编码不再使用")
         self._refuse_twice_matched()
         self._judge_restored()
+
+    def _is_own(self, at: int, element_id: str) -> bool:
+        """Whether the row's element is this one."""
+        return self.match[at] >= 0 and self.frame.arrays.id[self.match[at]] == element_id
 
     def _refuse_twice_matched(self) -> None:
         """One element, once by its id and once by its code."""
@@ -1241,6 +1246,8 @@ def _store(
             bases = [one.before.revision if one.before else None for one in writes]
             written += stored.save(commit, [one.element for one in writes], operation, bases=bases)
             before += [one.before for one in writes]
+        if plan.layer.is_grid:
+            lineage.add(commit.connection, _recoded(commit.sequence, written, before))
         progress(0.8, "推算所在网格")
         membership.derive(district, commit.connection, written, before)
         receipt = ImportReceipt(commit.sequence, **counts)
@@ -1248,6 +1255,17 @@ def _store(
             on_stored(commit.connection, receipt)
     progress(1.0, "完成")
     return receipt
+
+
+def _recoded(
+    sequence: int, written: Sequence[Element], before: Sequence[Element | None]
+) -> list[lineage.Link]:
+    """The steps from old codes to new ones, for those who know a grid by its old code."""
+    return [
+        lineage.Link(sequence, now.layer, lineage.Descent.RECODE, now.id, then.code, now.id, now.code)
+        for now, then in zip(written, before, strict=True)
+        if then is not None and then.code not in (None, now.code)
+    ]
 
 
 def _is_current(district: District, connection: Connection, plan: ImportPlan) -> bool:
@@ -1292,14 +1310,34 @@ def undo_import(district: District, user: User, sequence: int) -> ImportReceipt:
         back = [_as_before(present[one], past[one].element) for one in ids if one in past]
         again = [one for one in back if one.is_retired]
         changed = [one for one in back if not one.is_retired]
+        if layer.is_partition:
+            _refuse_overlap_after(district, layer, ids, changed, sequence)
         written: list[Element] = []
         for elements, operation in (
             (retired + again, Operation.DELETE), (changed, Operation.UPDATE),
         ):  # fmt: skip
             bases = [one.revision for one in elements]
             written += stored.save(commit, elements, operation, bases=bases)
+        lineage.undo(commit.connection, sequence, commit.sequence)
         membership.derive(district, commit.connection, written, [present[one.id] for one in written])
     return ImportReceipt(commit.sequence, 0, len(changed), 0, 0, 0, len(retired) + len(again))
+
+
+def _refuse_overlap_after(
+    district: District, layer: Layer, ids: Sequence[str], back: Sequence[Element], sequence: int
+) -> None:
+    """Grids that come back must not lie on ground that a neighbour has taken over meanwhile."""
+    frame = district.frames.frame(layer.id)
+    living = frame.living
+    others = frame.arrays.geometry[living[~np.isin(frame.arrays.id[living].astype(str), ids)]]
+    areas = np.array([*(one.geometry for one in back), *others], dtype=object)
+    if len(back) and any(one.i < len(back) for one in _judged(areas, len(areas)).overlaps):
+        raise ImportNotUndoable(
+            f"grids that import {sequence} had changed would overlap their neighbours of today",
+            zh=f"恢复后的{layer.title}会与相邻{layer.title}重叠,不能撤销,请逐个处理。",
+            sequence=sequence,
+            changed=len(back),
+        )
 
 
 def _as_before(present: Element, past: Element | None) -> Element:

@@ -100,6 +100,17 @@ def holders(connection: Connection, layer: str, codes: Iterable[str]) -> dict[st
     return found
 
 
+def all_holders(connection: Connection, layer: str) -> dict[str, str]:
+    """Ids of the layer's elements that once had a code and gave it up, or have one that followed, by code."""
+    rows = connection.execute(
+        select(table.c.from_code, table.c.from_id, table.c.to_code, table.c.to_id).where(table.c.layer == layer)
+    )
+    found: dict[str, str] = {}
+    for row in rows:
+        found |= {code: one for code, one in ((row.from_code, row.from_id), (row.to_code, row.to_id)) if code}
+    return found
+
+
 def codes_ever_used(connection: Connection, layer: str, prefix: str) -> set[str]:
     """Every code of the layer that begins with `prefix` and that any element has or had."""
     pattern = prefix.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"

@@ -25,7 +25,7 @@ from gridmap.services.district import District, assemble
 from gridmap.services.imports import Action, ImportNotUndoable, ImportOutdated, ImportRefused
 from gridmap.settings import load_settings
 from gridmap.storage import elements as stored
-from gridmap.storage import history, membership
+from gridmap.storage import history, lineage, membership
 from gridmap.storage.elements import Query
 from tests.support.clock import FakeClock
 from tests.support.district import ADMIN, KEEPER, OFFICER_EAST, OFFICER_WEST, VIEWER, make_district, seed
@@ -690,3 +690,24 @@ def test_a_real_road_network_comes_in_once(shared_data: Path, district: District
     with district.database.read() as connection:
         names = {one.name for one in stored.find(connection, Query("road"))}
     assert "深南大道" in names
+
+
+# --- codes of grids ----------------------------------------------------------------------------------------
+
+
+def test_a_code_that_a_grid_gave_up_stays_its_own(district: District) -> None:
+    known = by_code(district, "police_grid")[WEST_SOUTH]
+    renamed = f'{known.id},310199101001009,一格,"{known.geometry.wkt}"'
+    receipt = load(district, csv(renamed, headings="id,编码,名称,WKT"), layer="police_grid")
+    assert receipt.changed == 1
+    with district.database.read() as connection:
+        assert lineage.successors(connection, [WEST_SOUTH]) == {"310199101001009"}
+
+    # by somebody else: refused; by the grid itself: welcome back
+    other = plan(district, grids((WEST_SOUTH, "另一格", shapely.box(121.45, 30.91, 121.46, 30.92))), layer="police_grid")
+    assert (2, "code", "retired") in faults(other)
+    back = plan(district, csv(renamed.replace("310199101001009", WEST_SOUTH), headings="id,编码,名称,WKT"), layer="police_grid")
+    assert back.count(Action.CHANGED) == 1
+
+    imports.undo_import(district, ADMIN, receipt.sequence)
+    assert by_code(district, "police_grid")[WEST_SOUTH].id == known.id
