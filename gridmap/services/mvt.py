@@ -18,6 +18,7 @@ Array = np.ndarray[Any, Any]
 
 _MOVE_TO, _LINE_TO, _CLOSE = 9, 2, 15
 _POINT, _LINE, _POLYGON = 1, 2, 3
+_MEMBERS = {bool: "bool_value", int: "sint_value", float: "double_value"}
 
 
 def encode_layer(
@@ -52,34 +53,21 @@ def encode_layer(
         start, end = offsets[number], offsets[number + 1]
         if start == end:
             continue
-        feature = layer.features.add()
-        if identity is not None:
-            feature.id = identity
-        feature.type = kind
-        feature.geometry.extend(commands[start:end])
+        tags: list[int] = []
         for key, value in features.items():
-            tags = (
-                keys.setdefault(key, len(keys)),
-                values.setdefault((type(value), value), len(values)),
-            )
-            feature.tags.extend(tags)
+            tags.append(keys.setdefault(key, len(keys)))
+            tags.append(values.setdefault((type(value), value), len(values)))
+        # one call each: every step into a message costs as much as a feature's whole geometry
+        if identity is None:
+            layer.features.add(type=kind, tags=tags, geometry=commands[start:end])
+        else:
+            layer.features.add(id=identity, type=kind, tags=tags, geometry=commands[start:end])
     if not len(layer.features):
         return b""
     layer.keys.extend(keys)
     for kind_of_value, value in values:
-        _set_value(layer.values.add(), kind_of_value, value)
+        layer.values.add(**{_MEMBERS.get(kind_of_value, "string_value"): value})
     return tile.SerializeToString()
-
-
-def _set_value(message: Any, kind: type, value: Any) -> None:
-    if kind is bool:
-        message.bool_value = value
-    elif kind is int:
-        message.sint_value = value
-    elif kind is float:
-        message.double_value = value
-    else:
-        message.string_value = str(value)
 
 
 def _commands(geometries: Array) -> tuple[int, list[int], list[int]]:
