@@ -9,7 +9,7 @@ STAMPS := $(VENV)/stamps
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 PORT ?= 8501
 
-.PHONY: help setup run test test-setup bench bundle soak lock lint clean
+.PHONY: help setup run test test-setup bench bundle soak lock screenshot lint clean
 
 help: ## say what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -38,6 +38,9 @@ bundle: setup ## one archive in dist/ that installs where there is no network
 
 lock: $(STAMPS)/project ## resolve the pinned versions anew after a change of pyproject.toml or package.json
 	@$(PIP) install -qq uv && $(BIN)/python -m gridmap.setup.lock
+
+screenshot: test-setup ## draw the README's picture of the map anew
+	@$(BIN)/python -m tests.browser.screenshot
 
 lint: $(STAMPS)/project ## style, by ruff
 	@$(PIP) install -qq ruff && $(BIN)/python -m ruff check .

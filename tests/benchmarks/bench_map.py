@@ -17,12 +17,8 @@ from gridmap.setup.system import find_chromium
 from tests.benchmarks.figures import Figure, percentile
 from tests.benchmarks.served import resident_mb, serving_demo
 from tests.browser.server import run_server
+from tests.support.browser import CHROMIUM_ARGUMENTS
 from tests.support.live import FRAME, Live
-
-_FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
-    "--disable-sync", "--no-first-run",
-]  # fmt: skip
 
 # The peer: the same layers (without roads and water) as GeoJSON, rebuilt on every run, as tutorials do it.
 _PEER_PAGE = """
@@ -82,7 +78,7 @@ _MEASURED_FETCH = """async ([path, options]) => {
 def measure() -> Iterator[Figure]:
     """First map, select → details, save → receipt → seen by another, memory with five sessions."""
     with sync_playwright() as playwright, serving_demo() as live:
-        browser = playwright.chromium.launch(executable_path=find_chromium(), args=_FLAGS)
+        browser = playwright.chromium.launch(executable_path=find_chromium(), args=list(CHROMIUM_ARGUMENTS))
         _first_map(browser, live, 2)  # warm
         ours = statistics.median(_first_map(browser, live, 5))
         yield Figure(
