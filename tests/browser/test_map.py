@@ -139,7 +139,7 @@ def test_the_shell_stays_the_same_when_the_page_runs_again(open_as: OpenMap) -> 
 def test_an_element_is_found_by_code_name_and_pinyin(open_as: OpenMap, words: str) -> None:
     page, app = open_as("viewer")
     app.get_by_role("combobox", name="搜索要素").fill(words)
-    hit = app.get_by_role("option").filter(has_text="东镇第二警务站")
+    hit = app.locator("#gm-results [role=option]").filter(has_text="东镇第二警务站")
     hit.click()
     expect(app.locator("#gm-right h2")).to_have_text("东镇第二警务站")
     zoom, lat, lon = view(page)
@@ -164,8 +164,8 @@ def test_a_grid_narrows_the_view_and_the_search(open_as: OpenMap) -> None:
     _, lat, lon = view(page)
     assert 30.9 < lat < 30.95 and 121.5 < lon < 121.6
     app.get_by_role("combobox", name="搜索要素").fill("警务站")
-    app.get_by_role("option").first.wait_for()
-    names = app.get_by_role("option").all_inner_texts()
+    app.locator("#gm-results [role=option]").first.wait_for()
+    names = app.locator("#gm-results [role=option]").all_inner_texts()
     assert any("东镇第一警务站" in one for one in names)
     assert not any("西镇" in one or "东镇第二" in one for one in names)
 
@@ -310,7 +310,7 @@ def test_the_map_can_be_worked_with_the_keyboard_alone(open_as: OpenMap, station
     app.locator("#map_div").focus()
     page.keyboard.press("/")
     page.keyboard.type(station.code or "")
-    app.get_by_role("option").first.wait_for()
+    app.locator("#gm-results [role=option]", has_text=station.code).wait_for()
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
     expect(app.locator("#gm-right h2")).to_have_text(station.name)

@@ -40,12 +40,11 @@ def find(app: FrameLocator, one: Element) -> None:
     """Search by code and open the hit."""
     box = app.get_by_role("combobox", name="搜索要素")
     box.fill(one.code or "")
-    app.get_by_role("option").first.wait_for()
+    # at once: what was asked for comes, not what happens to be listed
     box.press("Enter")
     expect(app.locator("#gm-right h2")).to_have_text(one.name)
     # comes with the answer that also tells whether one may edit
     app.get_by_text("经纬度").or_(app.get_by_text("数据来源")).first.wait_for()
-    app.locator("body:not([data-asking])").wait_for()
 
 
 def drag(page: Page, app: FrameLocator, dx: int, dy: int, *, what: str = ".gm-edit-icon", nth: int = 0) -> None:

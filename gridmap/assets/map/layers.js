@@ -153,7 +153,7 @@
     if (mask) mask.remove();
     const holes = outerRings(geometry);
     mask = L.layerGroup([
-      L.polygon([WORLD, ...holes], { ...THROUGH, stroke: false, fillColor: G.app.style.paper, fillOpacity: 0.62 }),
+      L.polygon([WORLD, ...holes], { ...THROUGH, stroke: false, fillColor: G.app.style.paper, fillOpacity: 0.7 }),
       ...holes.map((ring) => L.polygon(ring, { ...THROUGH, color: "#15366d", weight: 3, fill: false })),
     ], { pmIgnore: true }).addTo(G.app.map);
   }

@@ -7,6 +7,9 @@
   let abort = null;
   let results = [];
   let active = -1;
+  // The words that the listed results answer, and whether Enter was pressed before they came.
+  let answered = "";
+  let isHurried = false;
 
   function make() {
     const input = G.h("input", {
@@ -30,6 +33,7 @@
       input.value = "";
       clear.hidden = true;
       results = [];
+      answered = "";
       close();
       if (focus) input.focus();
     }
@@ -37,13 +41,19 @@
     const ask = G.debounce(async () => {
       const text = input.value.trim();
       if (abort) abort.abort();
-      if (!text) return close();
+      if (!text) {
+        isHurried = false;
+        return close();
+      }
       abort = new AbortController();
       try {
         const { filter } = G.layers;
         const answer = await G.api.search(text, { limit: filter ? LIMIT_IN_GRID : LIMIT }, abort.signal);
         results = answer.results.filter((one) => G.app.layers[one.layer] && G.layers.inFilter(one.center)).slice(0, LIMIT);
+        answered = text;
         draw(filter);
+        if (isHurried) pick(0);
+        isHurried = false;
       } catch (error) {
         if (error.name === "AbortError") return;
         results = [];
@@ -102,7 +112,10 @@
     input.addEventListener("keydown", (event) => {
       if (event.key === "ArrowDown" && results.length) mark(active + 1);
       else if (event.key === "ArrowUp" && results.length) mark(active - 1);
-      else if (event.key === "Enter") pick(active < 0 ? 0 : active);
+      else if (event.key === "Enter") {
+        if (answered === input.value.trim()) pick(active < 0 ? 0 : active);
+        else isHurried = true;
+      }
       else if (event.key === "Escape") {
         reset(false);
         input.blur();
@@ -112,7 +125,8 @@
     });
     G.on("filter", (filter) => {
       input.placeholder = filter ? `在“${filter.name || filter.code}”内搜索` : "搜索编码、名称、拼音";
-      if (input.value.trim()) ask();
+      if (input.value.trim() && document.activeElement === input) ask();
+      else results = [];
     });
     return box;
   }
