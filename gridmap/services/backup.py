@@ -7,10 +7,14 @@ import shutil
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from gridmap.domain.elements import time_text
+from gridmap.domain.roles import Permission
 from gridmap.errors import InvalidInput, NotFound, StateConflict
+from gridmap.services import access
 from gridmap.services.district import District, assemble
+from gridmap.services.jobs import JobContext
 from gridmap.settings import Settings
 from gridmap.storage import dumps, history, migrate, preferences
 from gridmap.storage.database import Database
@@ -169,3 +173,18 @@ def _restore_server(settings: Settings, file: Path, *, force: bool) -> BackupRep
     finally:
         district.close()
     return BackupReport(file, file.stat().st_size, sequence, chain.revisions, chain.head, at)
+
+
+def run_job(context: JobContext) -> dict[str, Any]:
+    """Back up in a worker, into the home's `backups`; the result tells what `gridmap backup` tells."""
+    access.require(context.district, context.user, Permission.ADMINISTER, "backup")
+    context.progress(0.1, "复制数据库")
+    report = backup(context.district, context.district.settings.home / "backups")
+    return {
+        "file": report.file.name,
+        "bytes": report.bytes,
+        "sequence": report.sequence,
+        "revisions": report.revisions,
+        "chain_head": report.chain_head,
+        "at": time_text(report.at),
+    }

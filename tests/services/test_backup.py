@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from gridmap.errors import NotFound, StateConflict
-from gridmap.services import backup, elements
+from gridmap.services import backup, elements, jobs
 from gridmap.services.backup import BackupBroken
 from gridmap.services.district import District, assemble
 from gridmap.storage import status as figures
 from gridmap.storage.elements import Query
 from tests.support.clock import FakeClock
-from tests.support.district import ADMIN, make_district, seed
+from tests.support.district import ADMIN, VIEWER, make_district, seed
 
 
 @pytest.fixture
@@ -122,3 +122,13 @@ def test_a_backup_made_with_another_secret_is_refused(embedded: District, tmp_pa
 def test_a_missing_file_is_not_found(embedded: District, tmp_path: Path) -> None:
     with pytest.raises(NotFound):
         backup.restore(embedded.settings, tmp_path / "nothing.gpkg", force=True)
+
+
+def test_a_job_backs_up_for_administrators_alone(embedded: District) -> None:
+    job = jobs.start(embedded, ADMIN, "backup", "备份", {})
+    result = jobs.wait(embedded, ADMIN, job.id).result
+    assert (embedded.settings.home / "backups" / result["file"]).stat().st_size == result["bytes"]
+
+    refused = jobs.start(embedded, VIEWER, "backup", "备份", {})
+    with pytest.raises(jobs.JobFailed):
+        jobs.wait(embedded, VIEWER, refused.id)
