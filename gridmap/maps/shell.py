@@ -60,12 +60,12 @@ class MapApplication(JSCSSMixin, folium.MacroElement):
         {% endmacro %}
     """)
 
-    default_js = [  # noqa: RUF012 (folium reads and rewrites this table)
+    default_js = [
         ("leaflet_geoman", "/assets/vendor/leaflet-geoman/leaflet-geoman.min.js"),
         ("protomaps_leaflet", "/assets/vendor/protomaps-leaflet/protomaps-leaflet.js"),
         *_own(asset_version()),
     ]
-    default_css = [  # noqa: RUF012
+    default_css = [
         ("leaflet_geoman_css", "/assets/vendor/leaflet-geoman/leaflet-geoman.css"),
         ("gridmap_css", f"/assets/map/map.css?v={asset_version()}"),
     ]

@@ -60,7 +60,20 @@ def _star(points: int, *, inner: float, radius: float = 1.0) -> Ring:
 
 def _cross(arm: float) -> Ring:
     a = arm
-    return [(-a, -1), (a, -1), (a, -a), (1, -a), (1, a), (a, a), (a, 1), (-a, 1), (-a, a), (-1, a), (-1, -a), (-a, -a)]
+    return [
+        (-a, -1),
+        (a, -1),
+        (a, -a),
+        (1, -a),
+        (1, a),
+        (a, a),
+        (a, 1),
+        (-a, 1),
+        (-a, a),
+        (-1, a),
+        (-1, -a),
+        (-a, -a),
+    ]
 
 
 # Outlines of the markers in a square from -1 to 1, y downwards; a circle is a polygon too, so that whoever
@@ -135,5 +148,10 @@ def map_style() -> dict[str, Any]:
         "halo": HALO,
         "selected": SELECTED,
         "font": FONT,
-        "scales": {"marker": MARKER_SCALE, "line": BASE_LINE_SCALE, "border": BORDER_SCALE, "line_opacity": BASE_LINE_OPACITY},
+        "scales": {
+            "marker": MARKER_SCALE,
+            "line": BASE_LINE_SCALE,
+            "border": BORDER_SCALE,
+            "line_opacity": BASE_LINE_OPACITY,
+        },
     }

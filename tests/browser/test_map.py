@@ -29,7 +29,11 @@ def drawn(page: Page, app: FrameLocator) -> None:
 
 
 def view(page: Page) -> tuple[int, float, float]:
-    return tuple(inside(page).evaluate("[Gridmap.app.map.getZoom(), Gridmap.app.map.getCenter().lat, Gridmap.app.map.getCenter().lng]"))
+    return tuple(
+        inside(page).evaluate(
+            "[Gridmap.app.map.getZoom(), Gridmap.app.map.getCenter().lat, Gridmap.app.map.getCenter().lng]"
+        )
+    )
 
 
 def go(page: Page, app: FrameLocator, lat: float, lon: float, zoom: int) -> None:
@@ -63,7 +67,9 @@ def test_the_map_opens_on_the_district_with_roads_and_symbols(open_as: OpenMap) 
     page, app = open_as("officer2", fresh=True)
     drawn(page, app)
     zoom, lat, lon = view(page)
-    assert zoom >= 11 and abs(lat - 30.95) < 0.05 and abs(lon - 121.5) < 0.1
+    assert zoom >= 11
+    assert abs(lat - 30.95) < 0.05
+    assert abs(lon - 121.5) < 0.1
     assert colour_at(page, 30.985, 121.42)[3] == 255, "the district's ground is painted"
     red, _, blue, _ = colour_at(page, 30.92, 121.49)
     assert red > blue + 60, "the main road is there in its colour"
@@ -85,7 +91,8 @@ def test_switching_a_layer_off_and_on_asks_the_server_for_nothing(open_as: OpenM
     without = colour_at(page, *place)
     box.check()
     page.wait_for_timeout(400)
-    assert without != with_marker and colour_at(page, *place) == with_marker
+    assert without != with_marker
+    assert colour_at(page, *place) == with_marker
     assert asked == []
 
 
@@ -143,7 +150,9 @@ def test_an_element_is_found_by_code_name_and_pinyin(open_as: OpenMap, words: st
     hit.click()
     expect(app.locator("#gm-right h2")).to_have_text("东镇第二警务站")
     zoom, lat, lon = view(page)
-    assert zoom >= 15 and abs(lat - 30.97) < 0.01 and abs(lon - 121.56) < 0.02
+    assert zoom >= 15
+    assert abs(lat - 30.97) < 0.01
+    assert abs(lon - 121.56) < 0.02
 
 
 def test_a_search_without_hits_says_so_and_escape_clears_it(open_as: OpenMap) -> None:
@@ -162,7 +171,8 @@ def test_a_grid_narrows_the_view_and_the_search(open_as: OpenMap) -> None:
     app.get_by_label("网格", exact=True).select_option(label="东镇一格(310199102001001)")
     app.locator(".leaflet-gm-mask-pane path[stroke='#15366d']").wait_for()
     _, lat, lon = view(page)
-    assert 30.9 < lat < 30.95 and 121.5 < lon < 121.6
+    assert 30.9 < lat < 30.95
+    assert 121.5 < lon < 121.6
     app.get_by_role("combobox", name="搜索要素").fill("警务站")
     app.locator("#gm-results [role=option]").first.wait_for()
     names = app.locator("#gm-results [role=option]").all_inner_texts()
@@ -182,7 +192,9 @@ def test_a_click_opens_the_topmost_element_and_lists_what_lies_under_it(open_as:
     expect(app.locator("#gm-right")).to_be_hidden()
 
 
-def test_details_name_units_choices_grids_and_what_is_due(open_as: OpenMap, live_server: Live, station: Element) -> None:
+def test_details_name_units_choices_grids_and_what_is_due(
+    open_as: OpenMap, live_server: Live, station: Element
+) -> None:
     _, app = open_as("officer2")
     find(app, station)
     facts = app.locator(".gm-facts")
@@ -232,7 +244,9 @@ def test_a_failed_start_says_why_and_tries_again(people, live_server: Live, watc
     problem = {"title": "服务暂时不可用", "detail": "数据库暂时没有响应,请稍后再试。", "status": 503}
     page.route(
         "**/api/catalogue",
-        lambda route: route.fulfill(status=503, content_type="application/problem+json", body=json.dumps(problem)),
+        lambda route: route.fulfill(
+            status=503, content_type="application/problem+json", body=json.dumps(problem)
+        ),
     )
     page.goto(live_server.server.base_url + "/map")
     app = map_frame(page)
@@ -278,7 +292,9 @@ def test_the_page_looks_right_at_every_size(
     drawn(page, app)
     assert_looks_right(page)
     frame = page.locator(FRAME).bounding_box()
-    assert frame is not None and frame["width"] == width and abs(frame["y"] + frame["height"] - height) < 1
+    assert frame is not None
+    assert frame["width"] == width
+    assert abs(frame["y"] + frame["height"] - height) < 1
     assert page.evaluate("document.scrollingElement.scrollHeight <= innerHeight")
 
     find(app, station)
@@ -305,7 +321,9 @@ def test_another_opinion_on_accessibility_finds_nothing(open_as: OpenMap, statio
     assert axe_violations(inside(page)) == []
 
 
-def test_the_map_can_be_worked_with_the_keyboard_alone(open_as: OpenMap, station: Element, live_server: Live) -> None:
+def test_the_map_can_be_worked_with_the_keyboard_alone(
+    open_as: OpenMap, station: Element, live_server: Live
+) -> None:
     page, app = open_as("officer2")
     app.locator("#map_div").focus()
     page.keyboard.press("/")
@@ -325,11 +343,20 @@ def test_the_map_can_be_worked_with_the_keyboard_alone(open_as: OpenMap, station
 
 def test_gcj02_is_computed_in_the_browser_as_on_the_server(open_as: OpenMap) -> None:
     page, _ = open_as("viewer")
-    places = [(121.47, 30.91), (116.39, 39.9), (72.01, 0.83), (137.8, 55.8), (87.6, 43.8), (140.0, 35.0), (121.5, -3.0)]
+    places = [
+        (121.47, 30.91),
+        (116.39, 39.9),
+        (72.01, 0.83),
+        (137.8, 55.8),
+        (87.6, 43.8),
+        (140.0, 35.0),
+        (121.5, -3.0),
+    ]
     for lon, lat in places:
         found = inside(page).evaluate("([lon, lat]) => Gridmap.datum.wgs84ToGcj02(lon, lat)", [lon, lat])
         expected = wgs84_to_gcj02(lon, lat)
-        assert abs(found[0] - expected[0]) < 1e-11 and abs(found[1] - expected[1]) < 1e-11
+        assert abs(found[0] - expected[0]) < 1e-11
+        assert abs(found[1] - expected[1]) < 1e-11
 
 
 @pytest.mark.parametrize("zoom", [10, 13, 16, 18])
@@ -366,9 +393,7 @@ def test_a_gcj02_picture_lies_within_a_pixel_of_the_truth(open_as: OpenMap, zoom
 def test_a_gcj02_source_is_fetched_from_where_the_settings_say_and_drawn_shifted(open_as: OpenMap) -> None:
     page, app = open_as("viewer", fresh=True)
     go(page, app, 30.93, 121.53, 16)
-    picture = (
-        '<svg xmlns="http://www.w3.org/2000/svg" width="256" height="256"><rect width="256" height="256" fill="#0a0"/></svg>'
-    )
+    picture = '<svg xmlns="http://www.w3.org/2000/svg" width="256" height="256"><rect width="256" height="256" fill="#0a0"/></svg>'
     asked: list[str] = []
 
     def answer(route) -> None:
@@ -389,4 +414,3 @@ def test_a_gcj02_source_is_fetched_from_where_the_settings_say_and_drawn_shifted
              [[0, 0], [255, 0], [0, 255], [255, 255], [128, 128]].every(([x, y]) => canvas.getContext("2d").getImageData(x, y, 1, 1).data[3] === 255))"""
     )
     assert opaque, "each of our tiles is covered to its corners"
-

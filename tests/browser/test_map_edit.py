@@ -25,6 +25,7 @@ from tests.support.mapping import (
     stored,
 )
 
+
 def test_an_officer_moves_a_workstation_and_edits_two_fields(
     open_as: OpenMap, live_server: Live, station: Element
 ) -> None:
@@ -43,7 +44,8 @@ def test_an_officer_moves_a_workstation_and_edits_two_fields(
     app.locator("body[data-ready]").wait_for()
     now = stored(live_server, station)
     assert (now.revision, now.name, now.properties["officer_count"]) == (3, "东镇改名站", 12)
-    assert now.geometry.x > station.geometry.x and now.geometry.y < station.geometry.y
+    assert now.geometry.x > station.geometry.x
+    assert now.geometry.y < station.geometry.y
     # the element that was open is open again, at the same place
     expect(app.locator("#gm-right h2")).to_have_text("东镇改名站")
     app.get_by_role("tab", name="历史").click()
@@ -110,12 +112,15 @@ def test_undo_takes_back_the_last_write_and_delete_and_restore_keep_the_id(
     app.get_by_role("dialog").get_by_role("button", name="删除").click()
     receipt(app, "已删除")
     gone = stored(live_server, station)
-    assert gone.is_retired and gone.revision == 4
+    assert gone.is_retired
+    assert gone.revision == 4
     app.locator("#gm-undo").click()
     receipt(app, "已撤销")
     expect(app.locator("#gm-right h2")).to_have_text(station.name)
     back = stored(live_server, station)
-    assert not back.is_retired and back.id == station.id and back.code == station.code
+    assert not back.is_retired
+    assert back.id == station.id
+    assert back.code == station.code
 
     app.get_by_role("tab", name="历史").click()
     expect(app.locator(".gm-revision", has_text="登记重复")).to_have_count(1)
@@ -133,7 +138,9 @@ def test_verification_moves_the_due_date_on(open_as: OpenMap, live_server: Live,
     receipt(app, "已核实,第 2 版")
     now = stored(live_server, station)
     assert now.verified_by == "officer2"
-    assert now.due_at is not None and now.verified_at is not None and (now.due_at - now.verified_at).days == 30
+    assert now.due_at is not None
+    assert now.verified_at is not None
+    assert (now.due_at - now.verified_at).days == 30
     expect(app.locator(".gm-fact", has_text="上次核实")).to_contain_text("officer2")
 
 
@@ -183,7 +190,8 @@ def test_a_new_element_is_drawn_filled_in_and_stored_once(open_as: OpenMap, live
     save_form(app)
     receipt(app, "已新增,第 1 版")
     [made] = elements.search(live_server.district, ADMIN, code)
-    assert made.name == "新平安屋" and made.properties["host"] == "商铺"
+    assert made.name == "新平安屋"
+    assert made.properties["host"] == "商铺"
     assert 121.5 < made.geometry.x < 121.6
     app.locator("#gm-undo").click()
     receipt(app, "已撤销")
@@ -192,10 +200,22 @@ def test_a_new_element_is_drawn_filled_in_and_stored_once(open_as: OpenMap, live
 
 def test_a_border_keeps_its_untouched_vertices_to_the_last_bit(open_as: OpenMap, live_server: Live) -> None:
     number = next(numbers)
-    ring = [(121.53, 30.96), (121.53 + 1 / 3000, 30.97), (121.5412345678901, 30.9654321098765), (121.54, 30.96)]
+    ring = [
+        (121.53, 30.96),
+        (121.53 + 1 / 3000, 30.97),
+        (121.5412345678901, 30.9654321098765),
+        (121.54, 30.96),
+    ]
     [area] = put(
         live_server.district,
-        element("residential_area", f"XQ-{number}", f"小区{number}", shapely.Polygon(ring), kind="小区", population=100),
+        element(
+            "residential_area",
+            f"XQ-{number}",
+            f"小区{number}",
+            shapely.Polygon(ring),
+            kind="小区",
+            population=100,
+        ),
     )
     page, app = open_as("officer2")
     find(app, area)
@@ -226,7 +246,8 @@ def test_a_viewer_sees_no_edit_control_and_the_api_refuses_a_change(
         data=json.dumps({"properties": {"name": "x"}}),
         headers={"If-Match": '"1"', "X-Gridmap": "1", "Content-Type": "application/merge-patch+json"},
     )
-    assert answer.status == 403 and "problem+json" in answer.headers["content-type"]
+    assert answer.status == 403
+    assert "problem+json" in answer.headers["content-type"]
     assert stored(live_server, station).revision == 1
 
 

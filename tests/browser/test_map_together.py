@@ -131,7 +131,8 @@ def test_changing_what_somebody_deleted_offers_to_restore_it(
     dialog(app, "该要素已被删除").get_by_role("button", name="恢复并保存我的").click()
     receipt(app, "第 4 版")
     now = stored(live_server, station)
-    assert not now.is_retired and now.name == "仍要改"
+    assert not now.is_retired
+    assert now.name == "仍要改"
 
 
 # --- drafts and the network ------------------------------------------------------------------------------
@@ -152,7 +153,9 @@ def test_a_half_filled_form_outlives_a_reload(open_as: OpenMap, live_server: Liv
     assert page.evaluate("Object.keys(localStorage).filter(n => n.startsWith('gridmap:work:'))") == []
 
 
-def test_a_drawn_new_element_outlives_a_reload_and_is_stored_once(open_as: OpenMap, live_server: Live) -> None:
+def test_a_drawn_new_element_outlives_a_reload_and_is_stored_once(
+    open_as: OpenMap, live_server: Live
+) -> None:
     page, app = open_as("officer2", fresh=True)
     code = f"PAW{next(numbers)}"
     app.locator("#gm-add").click()

@@ -20,7 +20,9 @@ FOLDER = shell.FOLDER
 def restored_tables() -> Iterator[None]:
     """folium's tables are shared by the whole process: give them back as they were."""
     classes = [folium.Map, JSCSSMixin, *offline._subclasses(JSCSSMixin)]
-    before = [(cls, n, vars(cls)[n]) for cls in classes for n in ("default_js", "default_css") if n in vars(cls)]
+    before = [
+        (cls, n, vars(cls)[n]) for cls in classes for n in ("default_js", "default_css") if n in vars(cls)
+    ]
     shell._localised.cache_clear()
     yield
     for cls, name, table in before:
@@ -34,7 +36,11 @@ def _rendered(chart: folium.Map) -> str:
 
 def _links(chart: folium.Map) -> list[str]:
     parts: list[Any] = [chart, *chart._children.values()]
-    return [url for part in parts for _, url in [*getattr(part, "default_js", []), *getattr(part, "default_css", [])]]
+    return [
+        url
+        for part in parts
+        for _, url in [*getattr(part, "default_js", []), *getattr(part, "default_css", [])]
+    ]
 
 
 def test_two_shells_generate_the_same_script() -> None:
@@ -48,7 +54,8 @@ def test_another_mode_is_another_script() -> None:
 
 def test_every_file_is_asked_for_relative_to_the_applications_root() -> None:
     links = _links(shell.make_map())
-    assert links and all(link.startswith("../../assets/") for link in links)
+    assert links
+    assert all(link.startswith("../../assets/") for link in links)
     for link in links:
         file = FOLDER.parents[1] / link.removeprefix("../../").split("?")[0]
         assert file.is_file(), f"{link} is missing"
@@ -78,7 +85,9 @@ def _scripts() -> dict[str, str]:
 
 def test_no_script_of_ours_turns_text_into_html() -> None:
     """Names come from data: only text nodes may hold them."""
-    ways = re.compile(r"\.innerHTML|\.outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function|bindPopup|bindTooltip")
+    ways = re.compile(
+        r"\.innerHTML|\.outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function|bindPopup|bindTooltip"
+    )
     assert [f"{name}: {found}" for name, text in _scripts().items() for found in ways.findall(text)] == []
 
 

@@ -30,7 +30,8 @@ def test_every_shape_has_an_outline_or_a_dash() -> None:
 @pytest.mark.parametrize("shape", styles.OUTLINES, ids=lambda one: one.value)
 def test_an_outline_is_a_simple_figure_that_fills_its_square(shape: Shape) -> None:
     figure = shapely.Polygon(styles.OUTLINES[shape])
-    assert figure.is_valid and figure.contains(shapely.Point(0, 0))
+    assert figure.is_valid
+    assert figure.contains(shapely.Point(0, 0))
     west, south, east, north = figure.bounds
     assert max(-west, -south, east, north) <= 1.12
     assert min(east - west, north - south) > 1.5

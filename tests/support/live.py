@@ -84,7 +84,9 @@ def reset_map(page: Page) -> None:
 
 
 @contextmanager
-def running_application(folder: Path | None = None, *, is_seeded: bool = True, args: Sequence[str] = ()) -> Iterator[Live]:
+def running_application(
+    folder: Path | None = None, *, is_seeded: bool = True, args: Sequence[str] = ()
+) -> Iterator[Live]:
     """The application on an embedded store of its own, until the block ends."""
     with tempfile.TemporaryDirectory() as made:
         home = folder or Path(made)

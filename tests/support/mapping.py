@@ -23,7 +23,9 @@ def make_station(live: Live) -> Element:
     place = shapely.Point(121.51 + (number % 8) * 0.01, 30.945)
     [made] = put(
         live.district,
-        element("workstation", f"JWZ{number}", f"东镇{number}号站", place, opening_hours="24h", officer_count=3),
+        element(
+            "workstation", f"JWZ{number}", f"东镇{number}号站", place, opening_hours="24h", officer_count=3
+        ),
     )
     return made
 
@@ -47,7 +49,9 @@ def find(app: FrameLocator, one: Element) -> None:
     app.get_by_text("经纬度").or_(app.get_by_text("数据来源")).first.wait_for()
 
 
-def drag(page: Page, app: FrameLocator, dx: int, dy: int, *, what: str = ".gm-edit-icon", nth: int = 0) -> None:
+def drag(
+    page: Page, app: FrameLocator, dx: int, dy: int, *, what: str = ".gm-edit-icon", nth: int = 0
+) -> None:
     """Drag the marker (or vertex) that is being edited by so many pixels."""
     box = app.locator(what).nth(nth).bounding_box()
     assert box is not None
