@@ -22,7 +22,6 @@ from typing import Any
 
 import numpy as np
 import shapely
-from scipy.spatial import cKDTree
 from shapely.geometry.base import BaseGeometry
 from sqlalchemy import Connection
 
@@ -38,6 +37,7 @@ from gridmap.services import access, columns, membership
 from gridmap.services.district import District
 from gridmap.services.frames import Frame
 from gridmap.services.jobs import JobContext
+from gridmap.services.near import near_pairs
 from gridmap.storage import elements as stored
 from gridmap.storage import history, lineage
 from gridmap.validation.attributes import Problem, clean_column, core_fields
@@ -911,7 +911,7 @@ class _Planner:
             return
         living = self.frame.living
         together = np.concatenate([self.geometry[new], self.frame.arrays.geometry[living]])
-        pairs = _near_pairs(together, radius_m)
+        pairs = near_pairs(together, radius_m)
         pairs = pairs[pairs[:, 0] < len(new)]
         for first, second in pairs[:_MOST_DUPLICATES].tolist():
             if second < len(new):
@@ -1129,17 +1129,6 @@ class _PlaceIndex:
             return []
         asked = np.full(len(near), geometry, dtype=object)
         return [at for at, hit in zip(near, _is_same_place(asked, self.geometry[near]), strict=True) if hit]
-
-
-def _near_pairs(geometries: np.ndarray, radius_m: float) -> np.ndarray:
-    """(k, 2) positions i < j of geometries at most `radius_m` apart, in the UTM zone of the data."""
-    metric = to_metric(geometries, metric_crs_of(geometries))
-    if (shapely.get_type_id(metric) == 0).all():
-        pairs = cKDTree(shapely.get_coordinates(metric)).query_pairs(radius_m, output_type="ndarray")
-    else:
-        first, second = shapely.STRtree(metric).query(metric, predicate="dwithin", distance=radius_m)
-        pairs = np.column_stack([first, second])[first < second]
-    return pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]
 
 
 # --- storing -----------------------------------------------------------------------------------------------
