@@ -564,7 +564,7 @@ def _cut(
     areas: Array, whose: Sequence[int], line: BaseGeometry, snap_m: float, reach_m: float
 ) -> tuple[_Change, list[tuple[BaseGeometry, Array]]]:
     """The parts (with their faces) of some areas' ground on both sides of a line."""
-    if line.geom_type not in ("LineString", "MultiLineString") or line.is_empty:
+    if line.geom_type not in ("LineString", "MultiLineString") or line.is_empty or not line.is_valid:
         raise GridEditError("the divider is no line", zh="分割线不是线,请重新绘制。")
     scale = scale_of(areas)
     drawn = snapped(line, areas, scale.units(snap_m))

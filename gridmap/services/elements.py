@@ -90,7 +90,7 @@ def get(district: District, user: User, layer_id: str, element_id: str) -> Eleme
     """The living element; raises NotFound (also for a deleted one) or PermissionDenied."""
     layer = district.catalogue.layer(layer_id)
     access.require_sight(district, user, layer)
-    return masked(user, layer, _living(district, layer, element_id))
+    return masked(user, layer, living(district, layer, element_id))
 
 
 def _any(district: District, layer: Layer, element_id: str) -> Element:
@@ -106,7 +106,8 @@ def _any(district: District, layer: Layer, element_id: str) -> Element:
     return found
 
 
-def _living(district: District, layer: Layer, element_id: str) -> Element:
+def living(district: District, layer: Layer, element_id: str) -> Element:
+    """The element as stored, whoever asks; raises NotFound (also for a deleted one)."""
     found = _any(district, layer, element_id)
     if found.is_retired:
         raise NotFound(
@@ -270,7 +271,8 @@ def _refuse_taken_code(commit: Any, layer: Layer, element: Element) -> None:
         )
 
 
-def _conflict(theirs: Element | None, base_revision: int) -> EditConflict:
+def stale(theirs: Element | None, base_revision: int) -> EditConflict:
+    """The error for an edit of an earlier revision than the present one."""
     if theirs is None:
         return EditConflict("the element is gone", zh="该要素已不存在。", revision=None)
     who, when = theirs.updated_by, theirs.updated_at
@@ -309,7 +311,7 @@ def _write(
                 return repeated, True
         present = stored.get(commit.connection, element.id)
         if (present.revision if present else 0) != base_revision:
-            raise _conflict(present, base_revision)
+            raise stale(present, base_revision)
         _refuse_taken_code(commit, layer, element)
         if not element.is_retired:
             # again, now that nobody else writes: a neighbour may have moved since the first look
@@ -401,7 +403,7 @@ def change(
     """
     layer = district.catalogue.layer(layer_id)
     access.require_edit(district, user, layer)
-    present = _living(district, layer, element_id)
+    present = living(district, layer, element_id)
     _require_revision(present, base_revision)
     wanted = dict(values) if values is not None else {**present.values(), **(changes or {})}
     moved = replace(present, geometry=present.geometry if geometry is None else geometry)
@@ -427,7 +429,7 @@ def _require_revision(present: Element, base_revision: int | None) -> None:
             zh="缺少所依据的版本号,请刷新后再保存。",
         )
     if base_revision != present.revision:
-        raise _conflict(present, base_revision)
+        raise stale(present, base_revision)
 
 
 def _receipt(
@@ -456,7 +458,7 @@ def verify(
     """Confirm that the element is on the ground as it is on the map; its due date moves on."""
     layer = district.catalogue.layer(layer_id)
     access.require_edit(district, user, layer)
-    present = _living(district, layer, element_id)
+    present = living(district, layer, element_id)
     _require_revision(present, base_revision)
     access.require_inside(district, user, layer, [present.geometry], f"{layer_id}/{element_id}")
     now = district.clock()
@@ -481,7 +483,7 @@ def delete(
     """Take an element off the map; it keeps its id, its code and its history, and can be restored."""
     layer = district.catalogue.layer(layer_id)
     access.require_edit(district, user, layer)
-    present = _living(district, layer, element_id)
+    present = living(district, layer, element_id)
     _require_revision(present, base_revision)
     access.require_inside(district, user, layer, [present.geometry], f"{layer_id}/{element_id}")
     element = replace(present, is_retired=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import shapely
@@ -11,9 +12,11 @@ from shapely.geometry.base import BaseGeometry
 
 from gridmap.domain.crs import metric_crs
 from gridmap.domain.elements import Element
+from gridmap.domain.grids import scale_of
 from gridmap.domain.layers import Layer
 from gridmap.errors import StateConflict
 from gridmap.services.district import District
+from gridmap.validation.topology import PartitionReport, partition_problems
 
 TOLERANCE_M2 = 1.0
 
@@ -82,6 +85,164 @@ def check(district: District, layer: Layer, element: Element) -> list[str]:
     _refuse_overlap(district, layer, element)
     _refuse_outside(district, layer, element)
     return _lost_ground(district, layer, element)
+
+
+class GroundLostError(StateConflict):
+    """
+    Ground that a grid covered would belong to none.
+
+    Attributes
+    ----------
+    area_m2 : how much, m²
+    """
+
+    title = "会留下空白"
+
+
+class ChildOutsideError(StateConflict):
+    """
+    Areas of a layer below would no longer lie in one grid.
+
+    Attributes
+    ----------
+    child_layer : its id; child_codes : their codes
+    """
+
+    title = "下级网格越界"
+
+
+def parent_of(district: District, layer: Layer, geometry: BaseGeometry) -> BaseGeometry | None:
+    """
+    The ground of the parent that an area of `layer` belongs to: the one with most of it.
+
+    None where the layer has no parent, or none lies there.
+    """
+    if layer.parent is None:
+        return None
+    parents = district.frames.frame(layer.parent)
+    hits = parents.query(geometry, predicate="intersects")
+    if len(hits) == 0:
+        return None
+    shared = shapely.area(shapely.intersection(parents.arrays.geometry[hits], geometry))
+    return parents.arrays.geometry[hits[int(np.argmax(shared))]]
+
+
+def check_together(district: District, layer: Layer, written: Sequence[Element]) -> None:
+    """
+    Refuse grids written in one commit when the partition would be worse than it is.
+
+    Nothing is projected: neighbours share their vertices with each other, but not with the parent, and a
+    border bends between vertices when it is projected.
+
+    Raises
+    ------
+    GridOverlapError, GroundLostError, OutsideParentError, ChildOutsideError
+        By more than 1 m².
+    """
+    if not layer.is_partition or not written:
+        return
+    frame = district.frames.frame(layer.id)
+    is_own = np.isin(frame.arrays.id.astype(str), [one.id for one in written]) & ~frame.is_hidden
+    old = dict(zip(frame.arrays.id[is_own], frame.arrays.geometry[is_own], strict=True))
+    new = {one.id: one for one in written if not one.is_retired}
+    ground = shapely.union_all([*old.values(), *(one.geometry for one in new.values())])
+    around = frame.query(ground, predicate="intersects")
+    others = frame.arrays.geometry[around[~is_own[around]]]
+    codes = [*(one.code for one in new.values()), *frame.arrays.code[around[~is_own[around]]]]
+    _refuse_worse([*old.values(), *others], [*(one.geometry for one in new.values()), *others], codes)
+    for one in new.values():
+        if one.id not in old or not shapely.equals_identical(old[one.id], one.geometry):
+            _refuse_outside_own(district, layer, one, old.get(one.id))
+    _refuse_children_outside(district, layer, ground, old, new)
+
+
+def _refuse_worse(
+    before: Sequence[BaseGeometry], after: Sequence[BaseGeometry], codes: Sequence[str | None]
+) -> None:
+    # square degrees of a square metre here: a report in degrees needs no projection
+    scale = scale_of([*before, *after])
+    unit = 1 / (scale.x * scale.y)
+    ground = shapely.union_all(list(before))
+    then, now = (_overlaps(areas, unit) for areas in (before, after))
+    overlap = now.overlap_m2 - then.overlap_m2
+    if overlap > TOLERANCE_M2 * unit:
+        worst = now.overlaps[0]
+        pair = [codes[worst.i] or "", codes[worst.j] or ""]
+        raise GridOverlapError(
+            f"grids {pair[0]} and {pair[1]} would overlap by {overlap / unit:,.0f} m²; edit the border",
+            zh=f"“{pair[0]}”与“{pair[1]}”会重叠 {overlap / unit:,.0f} 平方米,未保存,请调整边界。",
+            grid_codes=pair,
+            area_m2=round(overlap / unit, 1),
+        )
+    lost = area_m2(shapely.difference(ground, shapely.union_all(list(after))))
+    if lost > TOLERANCE_M2:
+        raise GroundLostError(
+            f"{lost:,.0f} m² would belong to no grid; edit the border",
+            zh=f"有 {lost:,.0f} 平方米会不属于任何网格,未保存,请调整边界。",
+            area_m2=round(lost, 1),
+        )
+
+
+def _overlaps(areas: Sequence[BaseGeometry], unit: float) -> PartitionReport:
+    """What overlaps among areas in degrees; `unit` is a square metre in square degrees."""
+    if not len(areas):
+        return PartitionReport()
+    return partition_problems(
+        areas, within=shapely.union_all(list(areas)), tolerance_m2=TOLERANCE_M2 * unit, sliver_width_m=0.0
+    )
+
+
+def _refuse_outside_own(
+    district: District, layer: Layer, element: Element, before: BaseGeometry | None
+) -> None:
+    parent = parent_of(district, layer, element.geometry if before is None else before)
+    if parent is None or layer.parent is None:
+        return
+    was = 0.0 if before is None else area_m2(shapely.difference(before, parent))
+    outside = area_m2(shapely.difference(element.geometry, parent))
+    if outside > was + TOLERANCE_M2:
+        title = district.catalogue.layer(layer.parent).title
+        raise OutsideParentError(
+            f"{outside:,.0f} m² of {element.code} lie outside its {layer.parent}; edit its boundary",
+            zh=f"“{element.code}”有 {outside:,.0f} 平方米超出所属“{title}”,未保存,请调整边界。",
+            area_m2=round(outside, 1),
+        )
+
+
+def _refuse_children_outside(
+    district: District,
+    layer: Layer,
+    ground: BaseGeometry,
+    old: Mapping[str, BaseGeometry],
+    new: Mapping[str, Element],
+) -> None:
+    before, after = list(old.values()), [one.geometry for one in new.values()]
+    for child in district.catalogue:
+        if child.parent != layer.id or not child.is_partition:
+            continue
+        frame = district.frames.frame(child.id)
+        out = []
+        for at in frame.query(ground, predicate="intersects"):
+            area = frame.arrays.geometry[at]
+            if _outside_best(area, after) > _outside_best(area, before) + TOLERANCE_M2:
+                out.append(frame.arrays.code[at])
+        if out:
+            named = "、".join(f"“{one}”" for one in out[:5])
+            raise ChildOutsideError(
+                f"{len(out)} area(s) of {child.id} would reach over the border: {', '.join(out[:5])}; edit them first",
+                zh=f"{len(out)} 个{child.title}会跨越新边界({named}),未保存。边界应沿{child.title}的边界移动,或先调整{child.title}。",
+                child_layer=child.id,
+                child_codes=out,
+            )
+
+
+def _outside_best(area: BaseGeometry, grids: Sequence[BaseGeometry]) -> float:
+    """What of an area lies, among these grids, outside the one that has most of it, m²."""
+    if not len(grids):
+        return 0.0
+    shared = shapely.area(shapely.intersection(np.array(grids, dtype=object), area))
+    inside = shapely.intersection(area, shapely.union_all(list(grids)))
+    return area_m2(shapely.difference(inside, grids[int(np.argmax(shared))]))
 
 
 def _refuse_overlap(district: District, layer: Layer, element: Element) -> None:
