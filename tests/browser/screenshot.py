@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from PIL import Image
 from playwright.sync_api import sync_playwright
 
 from gridmap.settings import PROJECT_ROOT
@@ -26,6 +27,8 @@ def main(target: Path = TARGET) -> int:
         page.wait_for_timeout(6_000)  # tiles and labels come to rest
         page.screenshot(path=str(target))
         browser.close()
+    # 256 colours are enough for a drawing, and a third of the bytes
+    Image.open(target).convert("RGB").quantize(256).save(target, optimize=True)
     print(target.relative_to(PROJECT_ROOT))
     return 0
 
