@@ -35,7 +35,7 @@ def read_csv(
     """
     text, codec = decode(data, encoding)
     draft = Draft(rows=[], encoding=codec)
-    records = _records(text, draft)
+    records = _records(text, limits)
     headings = next(records, None)
     if headings is None:
         raise FileBroken("no line holds anything", zh="文件里没有内容。请检查是否导出成功后重试。")
@@ -89,14 +89,14 @@ def _names(headings: list[str], draft: Draft, limits: Limits) -> list[str]:
     return names
 
 
-def _records(text: str, draft: Draft) -> Iterator[tuple[int, list[str | None]]]:
+def _records(text: str, limits: Limits) -> Iterator[tuple[int, list[str | None]]]:
     """Row number and cells of each record that holds anything."""
     first_row = 1
     hint = re.match(r"sep=(.)\r?\n", text)
     if hint:
         text, first_row = text[hint.end() :], 2
     separator = hint[1] if hint else _separator(text)
-    csv.field_size_limit(max(csv.field_size_limit(), 50_000_000))
+    csv.field_size_limit(max(csv.field_size_limit(), limits.max_text))
     reader = csv.reader(io.StringIO(_marked(text, separator), newline=""), delimiter=separator, strict=True)
     row = first_row - 1
     try:
@@ -104,6 +104,12 @@ def _records(text: str, draft: Draft) -> Iterator[tuple[int, list[str | None]]]:
             if any(record):
                 yield row, [_cell(cell) for cell in record]
     except csv.Error as error:
+        if "field larger" in str(error):
+            raise TooLarge(
+                f"row {row + 1} has a text of more than {limits.max_text:,} characters",
+                zh=f"第 {row + 1} 行有一格文字过长,或附近的引号不成对。请检查文件。",
+                row=row + 1,
+            ) from error
         raise FileBroken(
             f"row {row + 1} has unbalanced quotes: {error}",
             zh=f"第 {row + 1} 行附近的引号不成对,无法分列。请检查文件是否完整。",

@@ -103,8 +103,14 @@ def write_layers(
     """
     Write several tables as the layers of one GeoPackage, each under its Chinese title.
 
-    Everything else as in `write_table`; `rows` of the report counts all layers together.
+    Everything else as in `write_table`; `rows` of the report counts all layers together. Raises InvalidInput
+    unless there is a layer, and no two of one title.
     """
+    if not layers or len({title.casefold() for title, _ in layers}) < len(layers):
+        raise InvalidInput(
+            f"a GeoPackage needs layers of different titles, not {[title for title, _ in layers]}",
+            zh="没有可导出的图层,或有两个图层同名。",
+        )
     path, datum = Path(path), parse_datum(datum)
     refuse_live(path, forbidden)
     if not path.parent.is_dir():

@@ -17,7 +17,9 @@ from gridmap.exchange import (
     FormatCannotHold,
     FormatUnknown,
     LiveFileRefused,
+    list_layers,
     read_table,
+    write_layers,
     write_table,
 )
 from tests.exchange.samples import AREA, frame_of, values, workstations
@@ -157,3 +159,24 @@ def test_frames_of_other_dtypes_are_written(tmp_path: Path) -> None:
     assert got["flag"] == [True, False]
     assert got["real"] == [0.5, None]
     assert [one and one.isoformat() for one in got["at"]] == ["2024-01-01T08:00:00+00:00", None]
+
+
+def test_several_layers_go_into_one_geopackage_by_their_titles(tmp_path: Path) -> None:
+    areas = frame_of({"code": ["007"]}, [AREA])
+    tables = [("警务站", workstations()), ("警务网格", areas), ("空", areas.iloc[:0])]
+    report = write_layers(tables, tmp_path / "a.gpkg", datum="gcj02", remarks=[("数据来源", "模拟数据")])
+    assert report.rows == 4
+    assert report.suggested_name == "a_gcj02.gpkg"
+    assert set(list_layers(tmp_path / "a.gpkg")) == {"警务站", "警务网格", "空"}
+    for title, frame in tables:
+        table = read_table(tmp_path / "a.gpkg", layer_name=title)
+        assert values(table.frame) == values(frame)
+        assert table.declared_crs == "gcj02"
+    assert [file.name for file in tmp_path.iterdir()] == ["a.gpkg"]
+    with pytest.raises(LiveFileRefused):
+        write_layers(tables, tmp_path / "a.gpkg", forbidden=tmp_path / "a.gpkg")
+    with pytest.raises(NotFound):
+        write_layers(tables, tmp_path / "nowhere" / "a.gpkg")
+    for wrong in ([], [("甲", areas), ("甲", areas)]):
+        with pytest.raises(InvalidInput, match="titles"):
+            write_layers(wrong, tmp_path / "a.gpkg")

@@ -80,6 +80,9 @@ def test_every_fault_is_named_in_chinese(geometry: object, fault: GeometryFault,
 def test_a_nan_and_an_infinity_are_not_finite() -> None:
     for text in ("LINESTRING (121 30, NaN 31)", "LINESTRING (121 30, inf 31)"):
         assert only(faulty(text), "MultiLineString").fault is GeometryFault.NOT_FINITE
+    for text in ("POLYGON ((0 0, NaN 1, 1 1, 0 0))", "POLYGON ((0 0, inf 1, 1 1, 0 0))"):
+        assert only(faulty(text)).fault is GeometryFault.NOT_FINITE
+        assert proposed_repair(faulty(text)) is None
 
 
 def test_a_fault_has_its_place() -> None:

@@ -170,6 +170,15 @@ def test_a_bow_tie_is_reported_with_its_place() -> None:
     assert invalid.place == shapely.Point(5, 5)
 
 
+def test_an_area_without_finite_corners_is_reported_and_left_out() -> None:
+    for bad in (np.nan, np.inf):
+        with np.errstate(invalid="ignore"):
+            broken = Polygon([(0, 0), (bad, 1), (1, 1)])
+        report = partition_problems([*lattice(), broken], within=SQUARE)
+        assert [one.i for one in report.invalid] == [16]
+        assert report.overlaps == report.gaps == report.empty == ()
+
+
 def test_missing_and_empty_areas_are_listed() -> None:
     report = partition_problems([None, *lattice(), Polygon(), MultiPolygon()], within=SQUARE)
     assert report.empty == (0, 17, 18)
