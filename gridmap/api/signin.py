@@ -56,12 +56,18 @@ def routes(get_district: Callable[[], District], *, base_path: str = "") -> list
                 _inside(request.query_params.get("next"), base_path), 303, headers=_NO_STORE
             )
         demo = _DEMO if accounts.has_demo_accounts(district) else ""
-        return HTMLResponse(template.replace("{{demo}}", demo), headers=_NO_STORE)
+        return HTMLResponse(template.replace("{{demo}}", demo), headers=_NO_STORE | _STRICT)
 
     return [Route(f"{base_path}/signin", page, methods=["GET"])]
 
 
 _NO_STORE = {"Cache-Control": "no-store"}
+# the page where passwords are typed runs nothing but its own script, and stands in no frame
+_STRICT = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+    "connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+    "X-Frame-Options": "DENY",
+}
 
 
 def _visitor(district: District, key: str | None) -> User | None:
