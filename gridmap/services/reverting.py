@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import shapely
 
-from gridmap.domain.elements import Element, Operation, Revision
+from gridmap.domain.elements import Element, Operation, Revision, to_payload
 from gridmap.domain.roles import User
 from gridmap.errors import NotFound, StateConflict
 from gridmap.services import access, membership, partition
@@ -97,12 +97,15 @@ def revert(district: District, user: User, sequence: int, *, reason: str = "") -
             f"there is no commit {sequence}", zh=f"没有编号为 {sequence} 的提交。", sequence=sequence
         )
     _require_untouched(written, earlier, present, sequence)
-    goals = [_goal(one, present[one.element_id], earlier.get(one.element_id)) for one in written]
+    goals = [_goal(present[one.element_id], earlier.get(one.element_id)) for one in written]
     changes = [(present[goal.id], goal) for goal in goals]
     require_rights(district, user, changes, f"commit {sequence}")
     text = reason or f"撤销提交 {sequence}"
     with district.database.commit(actor=user.username, at=district.clock(), reason=text) as commit:
-        _require_untouched(written, earlier, stored.get_many(commit.connection, list(present)), sequence)
+        now = stored.get_many(commit.connection, list(present))
+        _require_untouched(written, earlier, now, sequence)
+        # written and taken back meanwhile: the same states under other numbers
+        goals = [replace(one, revision=now[one.id].revision) for one in goals]
         for layer_id in sorted({one.layer for one in goals}):
             layer = district.catalogue.layer(layer_id)
             partition.check_together(district, layer, [one for one in goals if one.layer == layer_id])
@@ -115,12 +118,19 @@ def revert(district: District, user: User, sequence: int, *, reason: str = "") -
     return Reverted(commit.sequence, tuple(done))
 
 
-def _goal(written: Revision, present: Element, earlier: Revision | None) -> Element:
+def _goal(present: Element, earlier: Revision | None) -> Element:
     """What an element has to become, carrying its present revision number."""
     if earlier is None:
         return replace(present, is_retired=True)
     assert earlier.element is not None  # `_require_untouched` has seen to it
-    return replace(earlier.element, revision=written.revision)
+    return replace(earlier.element, revision=present.revision)
+
+
+def _stands(written: Revision, present: Element) -> bool:
+    """Whether the element is as that revision left it: never written since, or all of it taken back."""
+    if present.revision == written.revision:
+        return True
+    return written.element is not None and to_payload(written.element) == to_payload(present)
 
 
 def _require_untouched(
@@ -129,7 +139,7 @@ def _require_untouched(
     present: dict[str, Element],
     sequence: int,
 ) -> None:
-    later = [present[one.element_id] for one in written if present[one.element_id].revision != one.revision]
+    later = [present[one.element_id] for one in written if not _stands(one, present[one.element_id])]
     if later:
         who = sorted({one.updated_by or "" for one in later})
         raise CannotUndo(

@@ -471,6 +471,22 @@ def test_undo_is_refused_when_somebody_wrote_since(district: District) -> None:
         grids.undo(district, KEEPER, 9_999)
 
 
+def test_edits_are_undone_one_after_the_other(district: District) -> None:
+    before = living(district)
+    sequences = [
+        move(district).sequence,
+        split(district).sequence,
+        merge(district, codes=["310199101001003", NORTH]).sequence,
+    ]
+    with pytest.raises(CannotUndo):
+        grids.undo(district, KEEPER, sequences[0])
+    for sequence in reversed(sequences):
+        grids.undo(district, KEEPER, sequence)
+    after = living(district)
+    assert after.keys() == before.keys()
+    assert all(shapely.equals_identical(after[code].geometry, one.geometry) for code, one in before.items())
+
+
 def test_an_officer_undoes_only_what_lies_in_the_own_area(district: District) -> None:
     sequence = move(district).sequence
     with pytest.raises(PermissionDenied):
