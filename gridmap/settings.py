@@ -71,6 +71,11 @@ class Settings:
         return "__Host-gridmap" if self.secure_cookies and not self.base_path else "gridmap_session"
 
 
+def child_environment(extra: Mapping[str, str]) -> dict[str, str]:
+    """The environment for another program: ours, and `extra` in place of what it names."""
+    return {**os.environ, **extra}
+
+
 def _integer(env: Mapping[str, str], name: str, default: int) -> int:
     text = env.get(name, "").strip()
     if not text:

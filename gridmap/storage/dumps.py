@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sqlite3
 import subprocess
@@ -12,6 +11,7 @@ from pathlib import Path
 from sqlalchemy import make_url
 
 from gridmap.errors import GridmapError, Unavailable
+from gridmap.settings import child_environment
 from gridmap.storage.database import Database
 
 
@@ -70,7 +70,7 @@ def _run(program: str, *arguments: str, env: Mapping[str, str]) -> None:
             f"{program} is not on this machine; install PostgreSQL's client programs",
             zh=f"本机没有 {program},请安装 PostgreSQL 客户端程序后再试。",
         )
-    done = subprocess.run([path, *arguments], env={**os.environ, **env}, capture_output=True, check=False)
+    done = subprocess.run([path, *arguments], env=child_environment(env), capture_output=True, check=False)
     if done.returncode:
         said = done.stderr.decode(errors="replace").strip().splitlines()
         raise DumpFailed(
