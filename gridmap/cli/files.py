@@ -1,30 +1,42 @@
-"""Commands on files: import."""
+"""Commands on files: import, export."""
 
 from __future__ import annotations
 
 import sys
+from datetime import datetime
 from pathlib import Path
 
 import click
 
 from gridmap.cli.common import OPERATOR, REFUSED, answer, json_option, opened, progress, refusals, say
 from gridmap.domain.elements import Source
-from gridmap.services import imports
+from gridmap.services import exports, imports
+from gridmap.services.exports import Headings
 from gridmap.services.imports import Action, ImportPlan
 
 _SHOWN = 50
 
 
-def _pairs(texts: tuple[str, ...]) -> dict[str, str]:
-    pairs = {}
+def pairs(texts: tuple[str, ...], option: str, what: str) -> dict[str, str]:
+    """`LEFT=RIGHT` texts of an option as a mapping; raises UsageError for anything else."""
+    found = {}
     for text in texts:
-        column, mark, field = text.partition("=")
-        if not mark or not column:
-            raise click.UsageError(
-                f"--map takes COLUMN=FIELD (an empty field leaves the column out), not {text!r}"
-            )
-        pairs[column] = field
-    return pairs
+        left, mark, right = text.partition("=")
+        if not mark or not left:
+            raise click.UsageError(f"{option} takes {what}, not {text!r}")
+        found[left] = right
+    return found
+
+
+def _meanings(texts: tuple[str, ...]) -> dict[str, dict[str, str]]:
+    """`FIELD:TEXT=VALUE` texts: what texts of the file mean, by field."""
+    found: dict[str, dict[str, str]] = {}
+    for left, value in pairs(texts, "--value", "FIELD:TEXT=VALUE").items():
+        field, mark, text = left.partition(":")
+        if not mark:
+            raise click.UsageError(f"--value takes FIELD:TEXT=VALUE, not {left!r}")
+        found.setdefault(field, {})[text] = value
+    return found
 
 
 def _report(plan: ImportPlan) -> None:
@@ -51,8 +63,13 @@ def _report(plan: ImportPlan) -> None:
 @click.option("--mode", type=click.Choice(["all", "good"]), default="all", show_default=True,
               help="Rows with faults: refuse the whole file, or import the good rows.")  # fmt: skip
 @click.option("--dry-run", is_flag=True, help="Say what would happen, and store nothing.")
+@click.option("--where", multiple=True, metavar="COLUMN=TEXT", help="Only rows with this text in this column.")
+@click.option("--value", "meanings", multiple=True, metavar="FIELD:TEXT=VALUE",
+              help="What a text of the file means, such as class:trunk=primary.")  # fmt: skip
 @click.option("--encoding", help="Text encoding; found out without it.")
 @click.option("--sheet", help="Layer or sheet of the file, where it has several.")
+@click.option("--lon-column", help="Column of longitudes (eastings), where its name does not tell.")
+@click.option("--lat-column", help="Column of latitudes (northings), where its name does not tell.")
 @click.option("--simulated", is_flag=True, help="Mark new elements as 模拟数据.")
 @json_option
 @refusals
@@ -63,28 +80,43 @@ def import_command(
     mapping: tuple[str, ...],
     mode: str,
     dry_run: bool,
+    where: tuple[str, ...],
+    meanings: tuple[str, ...],
     encoding: str | None,
     sheet: str | None,
+    lon_column: str | None,
+    lat_column: str | None,
     simulated: bool,
     as_json: bool,
 ) -> None:
     """Import a file, or with --dry-run list every bad row by number, field and rule."""
-    pairs = _pairs(mapping)
+    wanted = pairs(mapping, "--map", "COLUMN=FIELD (an empty field leaves the column out)")
+    chosen, values = pairs(where, "--where", "COLUMN=TEXT"), _meanings(meanings)
     with opened() as district, progress(file.name) as tell:
-        table = imports.read(district, file, filename=file.name, layer_name=sheet, encoding=encoding)
+        table = imports.read(
+            district,
+            file,
+            filename=file.name,
+            layer_name=sheet,
+            encoding=encoding,
+            lon_column=lon_column,
+            lat_column=lat_column,
+        )
         plan = imports.plan(
             district,
             OPERATOR,
             layer,
             table,
             datum=datum,
-            mapping=pairs,
+            mapping=wanted,
             mode=mode,
             filename=file.name,
+            where=chosen,
+            values=values,
             source=Source.SIMULATED if simulated else Source.REAL,
             progress=tell,
         )
-        document = {"report": plan.document(), "receipt": None}
+        document = plan.document() | {"is_dry_run": dry_run, "receipt": None}
         is_refused = mode == "all" and not plan.is_clean
         if not dry_run and not is_refused:
             receipt = imports.apply(district, OPERATOR, plan, progress=tell)
@@ -98,4 +130,76 @@ def import_command(
         sys.exit(REFUSED)
 
 
-COMMANDS: tuple[click.Command, ...] = (import_command,)
+def _time(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise click.UsageError(f"--as-of takes a time such as 2026-03-01T08:00:00+08:00, not {text!r}") from None
+    # without an offset it is meant as the clock on the wall says
+    return at.astimezone() if at.tzinfo is None else at
+
+
+def _grid(text: str | None) -> tuple[str, str] | None:
+    if text is None:
+        return None
+    layer, mark, code = text.partition(":")
+    if not mark:
+        raise click.UsageError(f"--grid takes LAYER:CODE, such as police_grid:310120001001001, not {text!r}")
+    return layer, code
+
+
+@click.command(name="export")
+@click.option("--to", "file", required=True, type=click.Path(dir_okay=False, path_type=Path),
+              help="File to write; its ending says the format.")  # fmt: skip
+@click.option("--layer", help="Layer to write; all layers into one GeoPackage without it.")
+@click.option("--format", "format_name", help="geojson, gpkg, shapefile, kml, csv or xlsx, where the ending does not say.")
+@click.option("--datum", default="wgs84", show_default=True, help="wgs84, cgcs2000, gcj02, bd09 or EPSG:n.")
+@click.option("--as-of", "as_of", metavar="TIME", help="The state at this time (RFC 3339), inclusive.")
+@click.option("--grid", metavar="LAYER:CODE", help="Only elements in this grid.")
+@click.option("--headings", type=click.Choice([one.value for one in Headings]), default="ids", show_default=True,
+              help="Columns called by field ids, or by Chinese titles.")  # fmt: skip
+@click.option("--encoding", help="Of CSV: utf-8-sig, utf-8 or gb18030.")
+@json_option
+@refusals
+def export_command(
+    file: Path,
+    layer: str | None,
+    format_name: str | None,
+    datum: str,
+    as_of: str | None,
+    grid: str | None,
+    headings: str,
+    encoding: str | None,
+    as_json: bool,
+) -> None:
+    """Write a layer, or with no --layer the whole district, to a file that says what it is."""
+    at, place = _time(as_of), _grid(grid)
+    if layer is None and (grid or encoding or format_name not in (None, "gpkg")):
+        raise click.UsageError("--grid, --encoding and other formats than gpkg need --layer")
+    with opened() as district:
+        if layer is None:
+            report = exports.export_district(district, OPERATOR, file, datum=datum, as_of=at, headings=headings)
+        else:
+            report = exports.export_layer(
+                district,
+                OPERATOR,
+                layer,
+                file,
+                format=format_name,
+                datum=datum,
+                as_of=at,
+                grid=place,
+                headings=headings,
+                encoding=encoding,
+            )
+    for note in report.notes:
+        say(f"提醒:{note}")
+    if report.is_simulated:
+        say(exports.SIMULATED_REMARK)
+    text = f"已导出:{report.path}({sum(report.rows.values()):,} 个要素,{report.datum.title},第 {report.sequence} 次更新)"
+    answer(report.document(), text, as_json=as_json)
+
+
+COMMANDS: tuple[click.Command, ...] = (import_command, export_command)

@@ -11,8 +11,9 @@ from typing import Any
 import click
 
 from gridmap.cli.common import OPERATOR, answer, json_option, opened, progress, refusals, say
+from gridmap.cli.files import pairs
 from gridmap.domain.elements import time_text
-from gridmap.errors import GridmapError, PermissionDenied
+from gridmap.errors import GridmapError, InvalidInput, PermissionDenied
 from gridmap.services import accounts, backup, imports
 from gridmap.services import demo as demos
 from gridmap.services.backup import BackupReport
@@ -30,12 +31,14 @@ _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
     help="A file with the district's boundary; an empty district without it.",
 )  # fmt: skip
 @click.option("--datum", help="Datum of the boundary file: wgs84, cgcs2000, gcj02, bd09 or EPSG:n.")
+@click.option("--where", multiple=True, metavar="COLUMN=TEXT", help="Which area of the file, where it has several.")
 @json_option
 @refusals
-def init(boundary: Path | None, datum: str | None, as_json: bool) -> None:
+def init(boundary: Path | None, datum: str | None, where: tuple[str, ...], as_json: bool) -> None:
     """Make an empty district, ready for accounts and imports. Safe to repeat; never prompts."""
     if boundary and not datum:
         raise click.UsageError("--district needs --datum: nothing in a file says which datum it is in")
+    chosen = pairs(where, "--where", "COLUMN=TEXT")
     settings = load_settings()
     district = assemble(settings)
     try:
@@ -43,9 +46,19 @@ def init(boundary: Path | None, datum: str | None, as_json: bool) -> None:
         document: dict[str, Any] = {"database": _place(settings), "sequence": district.database.sequence()}
         if boundary:
             table = imports.read(district, boundary, filename=boundary.name)
-            plan = imports.plan(district, OPERATOR, "district", table, datum=datum or "")
+            plan = imports.plan(
+                district, OPERATOR, "district", table, datum=datum or "", filename=boundary.name, where=chosen
+            )
+            if len(plan.table) > 1:
+                names = "、".join(one.element.name for one in plan.writes)
+                raise InvalidInput(
+                    f"{boundary.name} has {len(plan.table)} areas; choose one with --where COLUMN=TEXT",
+                    zh=f"文件中有 {len(plan.table)} 个区域({names[:100]}),请用 --where 列=值 选择其中一个。",
+                )
             receipt = imports.apply(district, OPERATOR, plan)
-            document["sequence"] = receipt.sequence
+            document |= {"sequence": district.database.sequence(), "receipt": receipt.document()}
+            for warning in plan.warnings:
+                say(f"提醒:{warning}")
     finally:
         district.close()
     answer(document, f"已建立:{document['database']}", as_json=as_json)
