@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import threading
 import weakref
 from collections.abc import Sequence
@@ -154,7 +155,13 @@ def _bounds(census: _Census) -> list[float] | None:
     if not boxes:
         return None
     west, south, east, north = zip(*boxes, strict=True)
-    return [min(west), min(south), max(east), max(north)]
+    return _outward((min(west), min(south), max(east), max(north)))
+
+
+def _outward(box: tuple[float, float, float, float]) -> list[float]:
+    """A box for looking at, in whole 0.0001 degrees: nothing lies outside, though it may be 20 m too large."""
+    west, south, east, north = (one * 10_000 for one in box)
+    return [one / 10_000 for one in (math.floor(west), math.floor(south), math.ceil(east), math.ceil(north))]
 
 
 def _district_document(district: District, census: _Census) -> Document:
@@ -190,7 +197,7 @@ def _layer_document(layer: Layer, user: User, census: _Census) -> Document:
         "symbols": {value: _symbol_document(one) for value, one in rule.symbols.items()} if rule else {},
         "fields": [_field_document(one) for one in layer.fields],
         "count": census.counts.get(layer.id, 0),
-        "extent": list(census.extents[layer.id]) if layer.id in census.extents else None,
+        "extent": _outward(census.extents[layer.id]) if layer.id in census.extents else None,
         "may_edit": access.may_edit(user, layer),
         "freshness": bool(layer.freshness),
     }

@@ -128,6 +128,10 @@ def _engine(url: str) -> Engine:
     )
 
 
+# degrees by which an indexed box may be too large: more than two steps of a 32-bit number at 180
+_INDEX_SLACK = 0.0001
+
+
 class in_box(FunctionElement[bool]):
     """
     Whether the element's bounding box meets the lon/lat box (min_x, min_y, max_x, max_y), ends included.
@@ -147,8 +151,12 @@ def _in_box_sqlite(predicate: in_box, compiler: Any, **options: Any) -> str:
     pk, _, min_x, min_y, max_x, max_y = (compiler.process(one, **options) for one in predicate.clauses)
     return (
         f"{pk} IN (SELECT pk FROM element_bbox WHERE max_x >= {min_x} AND min_x <= {max_x} "
-        f"AND max_y >= {min_y} AND min_y <= {max_y} "
-        f"AND east >= {min_x} AND west <= {max_x} AND north >= {min_y} AND south <= {max_y})"
+        f"AND max_y >= {min_y} AND min_y <= {max_y} AND ("
+        # well inside nothing needs a closer look
+        f"max_x >= {min_x} + {_INDEX_SLACK} AND min_x <= {max_x} - {_INDEX_SLACK} "
+        f"AND max_y >= {min_y} + {_INDEX_SLACK} AND min_y <= {max_y} - {_INDEX_SLACK} "
+        f"OR box_meets((SELECT e.geom FROM element AS e WHERE e.pk = element_bbox.pk), "
+        f"{min_x}, {min_y}, {max_x}, {max_y})))"
     )
 
 

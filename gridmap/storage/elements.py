@@ -289,7 +289,7 @@ def layer_extents(connection: Connection) -> dict[str, tuple[float, float, float
     """The bounding box (min_lon, min_lat, max_lon, max_lat) of each layer's living elements."""
     if connection.engine.dialect.name == "sqlite":
         sql = (
-            "SELECT layer, min(west), min(south), max(east), max(north) FROM element "
+            "SELECT layer, min(min_x), min(min_y), max(max_x), max(max_y) FROM element "
             "JOIN element_bbox USING (pk) WHERE NOT is_retired GROUP BY layer"
         )
     else:

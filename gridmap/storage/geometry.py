@@ -56,6 +56,20 @@ def wkb_of_gpkg(blob: bytes) -> bytes:
     return blob[8 + _ENVELOPE_BYTES[(blob[3] >> 1) & 0b111] :]
 
 
+_POINT_XY = {0: struct.Struct(">2d"), 1: struct.Struct("<2d")}
+_ENVELOPE = struct.Struct("<4d")
+
+
+def box_meets(blob: bytes, min_x: float, min_y: float, max_x: float, max_y: float) -> bool:
+    """Whether the exact box of a blob that `encode_gpkg` wrote meets a lon/lat box, ends included."""
+    if _ENVELOPE_BYTES[(blob[3] >> 1) & 0b111]:
+        west, east, south, north = _ENVELOPE.unpack_from(blob, 8)
+    else:
+        # a point: after the header come the byte order, the type, then both coordinates
+        west, south = east, north = _POINT_XY[blob[8]].unpack_from(blob, 13)
+    return east >= min_x and west <= max_x and north >= min_y and south <= max_y
+
+
 class _GpkgBlob(UserDefinedType[bytes]):
     cache_ok = True
 

@@ -18,6 +18,7 @@ from sqlalchemy import Connection, Engine, String, create_engine, event
 from sqlalchemy.ext.compiler import compiles
 
 from gridmap.domain.layers import Catalogue, FieldType, GeometryType, Layer
+from gridmap.storage.geometry import box_meets
 
 _CACHE_KB, _BULK_CACHE_KB = 65_536, 262_144
 _PRAGMAS = (
@@ -43,9 +44,7 @@ _GEOPACKAGE_TABLES = (
         table_name TEXT NOT NULL UNIQUE, column_name TEXT NOT NULL, geometry_type_name TEXT NOT NULL,
         srs_id INTEGER NOT NULL, z TINYINT NOT NULL, m TINYINT NOT NULL,
         CONSTRAINT pk_geom_cols PRIMARY KEY (table_name, column_name))""",
-    # an R*Tree keeps 32-bit numbers, a metre apart out here: the exact box rides along
-    """CREATE VIRTUAL TABLE IF NOT EXISTS element_bbox USING rtree(pk, min_x, max_x, min_y, max_y,
-        +west, +east, +south, +north)""",
+    "CREATE VIRTUAL TABLE IF NOT EXISTS element_bbox USING rtree(pk, min_x, max_x, min_y, max_y)",
 )
 _WGS84 = (
     'GEOGCS["WGS 84",DATUM["WGS_1984",SPHEROID["WGS 84",6378137,298.257223563,AUTHORITY["EPSG","7030"]],'
@@ -85,6 +84,7 @@ def make_engine(url: str, **options: Any) -> Engine:
     @event.listens_for(engine, "connect")
     def _prepare(dbapi: Any, _: Any) -> None:
         dbapi.isolation_level = None  # we emit BEGIN ourselves
+        dbapi.create_function("box_meets", 5, box_meets, deterministic=True)
         cursor = dbapi.cursor()
         cursor.execute("PRAGMA busy_timeout=30000")
         # before WAL: other readers take the id from the file's header
@@ -128,13 +128,11 @@ def create_spatial(connection: Connection) -> None:
 def index_boxes(connection: Connection, pks: Sequence[int], geometries: Sequence[Any]) -> None:
     """Write the bounding boxes of these elements into the index, replacing older ones."""
     boxes = shapely.bounds(geometries)
-    # once for the index, once exact
-    rows = np.column_stack([np.asarray(pks, dtype=float), boxes[:, [0, 2, 1, 3, 0, 2, 1, 3]]])
+    rows = np.column_stack([np.asarray(pks, dtype=float), boxes[:, [0, 2, 1, 3]]])
     # near ones one after the other: the tree then touches few of its pages
     order = np.lexsort((rows[:, 3], np.floor(rows[:, 1] / _STRIP_DEGREES)))
-    marks = ", ".join("?" * rows.shape[1])
     connection.exec_driver_sql(
-        f"INSERT OR REPLACE INTO element_bbox VALUES ({marks})", list(map(tuple, rows[order].tolist()))
+        "INSERT OR REPLACE INTO element_bbox VALUES (?, ?, ?, ?, ?)", list(map(tuple, rows[order].tolist()))
     )
 
 
