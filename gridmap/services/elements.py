@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -28,12 +28,16 @@ from gridmap.storage import elements as stored
 from gridmap.storage import history as revisions
 from gridmap.storage import idempotency, lineage
 from gridmap.storage import membership as members
+from gridmap.storage.database import Commit
 from gridmap.storage.elements import Query
 from gridmap.storage.lineage import Descent, Link
 from gridmap.validation.attributes import Problem, clean_values
 from gridmap.validation.geometry import geometry_problems
 
 SMALL_COUNT = 5
+
+# Something else to store in the same transaction.
+Also = Callable[[Commit], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +229,7 @@ def element_as_of(district: District, user: User, layer_id: str, element_id: str
 # --- writing -------------------------------------------------------------------------------------------
 
 
-def _checked(district: District, layer: Layer, element: Element) -> tuple[Element, list[str]]:
+def checked(district: District, layer: Layer, element: Element) -> tuple[Element, list[str]]:
     """The element with its values as the store keeps them, and warnings; raises InvalidElement."""
     values, problems = clean_values(layer, element.values())
     problems += [
@@ -298,6 +302,7 @@ def _write(
     base_revision: int,
     reason: str,
     key: idempotency.Key | None = None,
+    also: Also | None = None,
 ) -> tuple[Element, bool]:
     """
     Store one element whose rights and rules were checked against revision `base_revision` (0: a new one).
@@ -325,6 +330,8 @@ def _write(
         if key is not None:
             idempotency.keep(commit.connection, key, {"id": written.id}, district.clock())
         membership.derive(district, commit.connection, [written], [present])
+        if also is not None:
+            also(commit)
     return written, False
 
 
@@ -367,7 +374,7 @@ def create(
     raw = Element(
         new_id(), layer_id, None, "", geometry, source=source, verified_at=now, verified_by=user.username
     )
-    element, warnings = _checked(district, layer, _with_raw_values(raw, {**defaults, **values}))
+    element, warnings = checked(district, layer, _with_raw_values(raw, {**defaults, **values}))
     element = replace(element, due_at=due_after(layer, element.properties, now))
     written, is_repeat = _write(
         district, user, layer, element, Operation.CREATE, base_revision=0, reason=reason, key=key
@@ -392,10 +399,11 @@ def change(
     values: Mapping[str, Any] | None = None,
     geometry: BaseGeometry | None = None,
     reason: str = "",
+    also: Also | None = None,
 ) -> Receipt:
     """
     Change an element: some attributes (`changes`; None clears one) or all of them (`values`), its geometry,
-    or both at once. A change that changes nothing stores nothing.
+    or both at once. A change that changes nothing stores nothing. `also` runs inside the commit.
 
     Raises
     ------
@@ -410,11 +418,13 @@ def change(
     access.require_inside(
         district, user, layer, [present.geometry, moved.geometry], f"{layer_id}/{element_id}"
     )
-    element, warnings = _checked(district, layer, _with_raw_values(moved, wanted))
+    element, warnings = checked(district, layer, _with_raw_values(moved, wanted))
     if _is_same(element, present):
         return Receipt(present, ("没有改动,未产生新版本",))
     element = replace(element, due_at=due_after(layer, element.properties, element.verified_at))
-    return _receipt(district, user, layer, element, Operation.UPDATE, present.revision, reason, warnings)
+    return _receipt(
+        district, user, layer, element, Operation.UPDATE, present.revision, reason, warnings, also
+    )
 
 
 def _is_same(first: Element, second: Element) -> bool:
@@ -441,8 +451,11 @@ def _receipt(
     base_revision: int,
     reason: str,
     warnings: Sequence[str] = (),
+    also: Also | None = None,
 ) -> Receipt:
-    written, _ = _write(district, user, layer, element, operation, base_revision=base_revision, reason=reason)
+    written, _ = _write(
+        district, user, layer, element, operation, base_revision=base_revision, reason=reason, also=also
+    )
     return Receipt(written, tuple(warnings))
 
 
@@ -522,7 +535,7 @@ def restore(
         )
     target = f"{layer_id}/{element_id}"
     access.require_inside(district, user, layer, [present.geometry, past.element.geometry], target)
-    element, warnings = _checked(district, layer, replace(past.element, is_retired=False))
+    element, warnings = checked(district, layer, replace(past.element, is_retired=False))
     element = replace(element, revision=present.revision)
     if not present.is_retired and _is_same(element, present):
         return Receipt(present, ("与现在的状态相同,未产生新版本",))
@@ -547,7 +560,5 @@ def undo(
     with district.database.read() as connection:
         before = revisions.at_revision(connection, element_id, present.revision - 1)
     if before is not None and before.element is not None and before.element.is_retired:
-        return delete(
-            district, user, layer_id, element_id, base_revision=present.revision, reason=reason
-        )
+        return delete(district, user, layer_id, element_id, base_revision=present.revision, reason=reason)
     return restore(district, user, layer_id, element_id, to_revision=present.revision - 1, reason=reason)

@@ -26,7 +26,7 @@ from gridmap.domain.roles import Permission, User
 from gridmap.errors import InvalidInput, NotFound, RevisionRequired, StateConflict, TooLarge
 from gridmap.services import access, elements, membership, partition, reverting
 from gridmap.services.district import District
-from gridmap.services.elements import InvalidElement
+from gridmap.services.elements import Also, InvalidElement
 from gridmap.storage import elements as stored
 from gridmap.storage import history as revisions
 from gridmap.storage import lineage as descents
@@ -42,8 +42,6 @@ from gridmap.validation.geometry import MAX_VERTICES, geometry_problems
 _TRIES = 20
 # Neighbours are looked for this far (degrees) beyond an edit, so that those that only touch are found.
 _TOUCHING_DEGREES = 1e-6
-
-Also = Callable[[Commit], None]
 
 
 class NoPartition(InvalidInput):
@@ -405,10 +403,11 @@ def carry_out(
     arguments: Mapping[str, Any],
     *,
     reason: str,
-    also: Also,
+    also: Also | None = None,
+    dry_run: bool = False,
 ) -> GridReceipt:
     """Do what a proposal of `kind` says, with the rights of `user`; raises what the edit itself raises."""
-    rest: dict[str, Any] = {"reason": reason, "propose": False, "also": also}
+    rest: dict[str, Any] = {"reason": reason, "propose": False, "also": also, "dry_run": dry_run}
     match kind:
         case "border":
             rest |= {"base_revision": arguments["base_revision"]}

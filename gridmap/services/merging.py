@@ -19,7 +19,7 @@ from gridmap.domain.roles import User
 from gridmap.errors import EditConflict, NotFound, RevisionRequired
 from gridmap.services import access, elements
 from gridmap.services.district import District
-from gridmap.services.elements import InvalidElement, Receipt
+from gridmap.services.elements import Also, InvalidElement, Receipt
 from gridmap.storage import elements as stored
 from gridmap.storage import history as revisions
 from gridmap.validation.attributes import clean_values
@@ -113,12 +113,13 @@ def save(
     geometry: BaseGeometry | None = None,
     choices: Mapping[str, Choice] | None = None,
     reason: str = "",
+    also: Also | None = None,
 ) -> MergeReceipt:
     """
     Store an edit based on `base_revision`, merged field by field with what others stored since.
 
     `choices` decide fields (or "geometry") that were in conflict before; a conflict they do not decide
-    stores nothing.
+    stores nothing. `also` runs inside the commit.
 
     Raises
     ------
@@ -147,6 +148,7 @@ def save(
                 values=result.element.values(),
                 geometry=result.element.geometry,
                 reason=reason,
+                also=also,
             )
         except EditConflict:
             if attempt == _TRIES - 1:

@@ -375,7 +375,7 @@ def test_of_two_grids_drawn_over_each_other_at_the_same_moment_one_is_refused(
     elements.change(
         district, KEEPER, "police_grid", east.id, base_revision=1, geometry=shapely.box(121.52, 30.9, 121.6, 30.95)
     )
-    original, calls = elements._checked, []
+    original, calls = elements.checked, []
 
     def meanwhile(*arguments: object) -> object:
         checked = original(*arguments)
@@ -385,7 +385,7 @@ def test_of_two_grids_drawn_over_each_other_at_the_same_moment_one_is_refused(
             elements.change(district, KEEPER, "police_grid", east.id, base_revision=2, geometry=east.geometry)
         return checked
 
-    monkeypatch.setattr(elements, "_checked", meanwhile)
+    monkeypatch.setattr(elements, "checked", meanwhile)
     wider = shapely.box(121.4, 30.9, 121.51, 30.95)
     with pytest.raises(GridOverlapError):
         elements.change(district, KEEPER, "police_grid", west.id, base_revision=1, geometry=wider)
