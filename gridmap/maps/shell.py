@@ -27,7 +27,8 @@ FRAME_STYLE = FOLDER / "frame.css"
 BASE = "../../assets/vendor/"
 MAX_ZOOM = 20
 
-# In the order they load: each uses only those before it.
+# The first is loaded with the map and loads the others, in this order: each uses only those before it.
+BOOT = "boot"
 SCRIPTS = (
     "core", "icons", "api", "datum", "symbols", "tiles", "store", "dialogs", "form", "pending", "conflict",
     "select", "details", "history", "shape", "edit", "layers", "search", "live", "main",
@@ -41,10 +42,6 @@ def asset_version(folder: Path = FOLDER) -> str:
         if file.suffix in {".js", ".css"}:
             digest.update(file.name.encode() + b"\0" + file.read_bytes())
     return digest.hexdigest()[:12]
-
-
-def _own(version: str) -> list[tuple[str, str]]:
-    return [(f"gridmap_{name}", f"/assets/map/{name}.js?v={version}") for name in SCRIPTS]
 
 
 class MapApplication(JSCSSMixin, folium.MacroElement):
@@ -63,7 +60,7 @@ class MapApplication(JSCSSMixin, folium.MacroElement):
     default_js = [
         ("leaflet_geoman", "/assets/vendor/leaflet-geoman/leaflet-geoman.min.js"),
         ("protomaps_leaflet", "/assets/vendor/protomaps-leaflet/protomaps-leaflet.js"),
-        *_own(asset_version()),
+        ("gridmap_boot", f"/assets/map/{BOOT}.js?v={asset_version()}"),
     ]
     default_css = [
         ("leaflet_geoman_css", "/assets/vendor/leaflet-geoman/leaflet-geoman.css"),
@@ -105,7 +102,9 @@ def make_map(*, mode: str = "map") -> folium.Map:
     # Without tiles folium drops these two, and Leaflet would not know where to stop.
     chart.options.update(max_zoom=MAX_ZOOM, min_zoom=3)
     chart._id = "gridmap"
-    application = MapApplication({"mode": mode, "style": map_style(), "version": asset_version()})
+    application = MapApplication(
+        {"mode": mode, "style": map_style(), "scripts": SCRIPTS, "version": asset_version()}
+    )
     application._id = "application"
     application.add_to(chart)
     offline.require_local(chart)

@@ -9,12 +9,10 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, FrameLocator, Page, sync_playwright
 
 from gridmap.domain.elements import Element
-from gridmap.services import elements
 from gridmap.setup.system import find_chromium
 from tests.support.browser import CHROMIUM_ARGUMENTS, Watch
-from tests.support.district import ADMIN
 from tests.support.live import Live, OpenMap, map_frame, reset_map, running_application
-from tests.support.mapping import make_station, stored
+from tests.support.mapping import make_station
 from tests.support.requirements import absent
 
 DESKTOP = {"width": 1440, "height": 900}
@@ -164,10 +162,6 @@ def open_as(
 
 
 @pytest.fixture
-def station(live_server: Live) -> Iterator[Element]:
+def station(live_server: Live) -> Element:
     """A workstation in the eastern town that this test alone touches."""
-    made = make_station(live_server)
-    yield made
-    left = stored(live_server, made)
-    if not left.is_retired:
-        elements.delete(live_server.district, ADMIN, left.layer, left.id, base_revision=left.revision)
+    return make_station(live_server)

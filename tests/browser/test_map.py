@@ -6,15 +6,16 @@ import json
 import re
 
 import pytest
+import shapely
 from playwright.sync_api import BrowserContext, FrameLocator, Page, expect
 
 from gridmap.domain.crs import wgs84_to_gcj02
 from gridmap.domain.elements import Element
 from gridmap.services import elements
 from tests.browser.checks import assert_looks_right, axe_violations
-from tests.support.district import KEEPER
+from tests.support.district import ADMIN, KEEPER, element, put
 from tests.support.live import FRAME, Live, OpenMap, map_frame
-from tests.support.mapping import click_map, edit_fields, find, stored
+from tests.support.mapping import click_map, edit_fields, find, numbers, stored
 
 
 def inside(page: Page):
@@ -190,6 +191,37 @@ def test_a_click_opens_the_topmost_element_and_lists_what_lies_under_it(open_as:
     expect(app.locator("#gm-right h2")).to_have_text("东镇一格")
     page.keyboard.press("Escape")
     expect(app.locator("#gm-right")).to_be_hidden()
+
+
+def test_two_elements_on_one_spot_are_offered_for_choice(
+    open_as: OpenMap, live_server: Live, station: Element
+) -> None:
+    point = station.geometry
+    [twin] = put(
+        live_server.district,
+        element("police_office", f"JWS{next(numbers)}", "同处警务室", shapely.Point(point.x, point.y)),
+    )
+    page, app = open_as("officer2")
+    go(page, app, point.y, point.x, 15)
+    click_map(page, 0.5, 0.5)
+    expect(app.locator("#gm-right h2")).to_have_text(re.compile(r"此处有 \d+ 个要素"))
+    app.get_by_role("button", name=re.compile(f"^{twin.name}")).click()
+    expect(app.locator("#gm-right h2")).to_have_text(twin.name)
+    elements.delete(live_server.district, ADMIN, twin.layer, twin.id, base_revision=1)
+
+
+def test_a_layer_switched_on_later_is_fetched_by_itself(open_as: OpenMap, live_server: Live) -> None:
+    page, app = open_as("officer2", fresh=True)
+    go(page, app, 30.93, 121.43, 17)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if "/ogc/tiles/" in request.url else None)
+    app.locator('input[data-layer="care_point"]').check()
+    drawn(page, app)
+    assert asked
+    assert all(url.endswith("collections=care_point") for url in asked)
+    red, green, blue, _ = colour_at(page, 30.93, 121.43)
+    assert red > green + 60, "the care point's diamond is drawn"
+    assert blue > green
 
 
 def test_details_name_units_choices_grids_and_what_is_due(

@@ -241,6 +241,8 @@ def test_a_viewer_sees_no_edit_control_and_the_api_refuses_a_change(
     for name in ("新增", "修改", "移动", "改边界", "核实无变化", "删除", "撤销"):
         assert app.get_by_role("button", name=name, exact=True).count() == 0, name
     assert app.locator(".gm-panel-foot").count() == 0
+    # history names who changed what: not for this role
+    assert app.get_by_role("tab").count() == 0
     answer = page.context.request.patch(
         f"{live_server.server.base_url}/ogc/collections/workstation/items/{station.id}",
         data=json.dumps({"properties": {"name": "x"}}),

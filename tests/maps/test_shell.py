@@ -63,13 +63,14 @@ def test_every_file_is_asked_for_relative_to_the_applications_root() -> None:
 
 def test_scripts_load_after_what_they_stand_on() -> None:
     links = [link.split("?")[0].rsplit("/", 1)[-1] for link in _links(shell.make_map()) if ".js" in link]
-    order = ["leaflet.js", "leaflet-geoman.min.js", "protomaps-leaflet.js", "core.js", "api.js", "main.js"]
+    order = ["leaflet.js", "leaflet-geoman.min.js", "protomaps-leaflet.js", "boot.js"]
     assert [one for one in links if one in order] == order
+    assert (shell.SCRIPTS[0], shell.SCRIPTS[-1]) == ("core", "main")
 
 
 def test_every_script_of_the_folder_is_loaded_or_a_worker() -> None:
     scripts = {file.stem for file in FOLDER.glob("*.js")}
-    assert scripts == {*shell.SCRIPTS, "live-worker"}
+    assert scripts == {*shell.SCRIPTS, shell.BOOT, "live-worker"}
 
 
 def test_the_version_changes_with_the_files(tmp_path: Path) -> None:

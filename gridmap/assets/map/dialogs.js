@@ -69,9 +69,17 @@
 
   // The session ended while somebody was working: sign in again here, so that nothing on the screen is lost.
   let asking = null;
+  let declined = -Infinity;
+  const PEACE_MS = 60000;
+
   function signInAgain() {
     asking = asking || askToSignIn().finally(() => (asking = null));
     return asking;
+  }
+
+  // Every tile that is refused would ask again: whoever said “later” is left alone for a while.
+  function signedOut() {
+    if (performance.now() - declined > PEACE_MS) signInAgain();
   }
 
   async function askToSignIn() {
@@ -108,9 +116,10 @@
         });
       },
     });
+    if (answer !== true) declined = performance.now();
     G.emit("signed-in", answer === true);
     return answer === true;
   }
 
-  G.dialogs = { ask, confirm, confirmWithReason, signInAgain };
+  G.dialogs = { ask, confirm, confirmWithReason, signInAgain, signedOut };
 })(window.Gridmap);

@@ -74,10 +74,12 @@
     });
   }
 
-  // After a receipt the element is shown anew; one that waits for the network cannot be asked for.
+  // After a receipt the element is shown as it was stored; one that waits for the network cannot be asked for.
   function finish(answer, id, layer) {
     end();
-    if (answer.queued || !id) G.select.close();
+    const made = answer.receipt && answer.receipt.feature;
+    if (made) G.select.show({ ...made, layer: layer.id });
+    else if (answer.queued || !id) G.select.close();
     else G.select.open(layer.id, id);
   }
 
@@ -105,7 +107,8 @@
 
   function formPanel({ draft, layer, base, properties, title, raw, submit, onClose = () => {} }) {
     const notice = G.h("p", { class: "gm-note", role: "status", hidden: true });
-    let isTouched = !!raw;
+    // A shape that was drawn for a new element is work already.
+    let isTouched = !!raw || (!base && !G.symbols.isPoint(layer));
     const keepNow = () => {
       if (!work) return;
       isTouched = true;
@@ -178,7 +181,7 @@
     G.tiles.hide(base.id);
     G.select.clearOutline();
     const bar = G.shape.bar({
-      text: isPoint ? `拖动“${G.titleOf(base)}”到新位置` : `拖动顶点修改“${G.titleOf(base)}”的边界`,
+      text: isPoint ? `拖动“${G.titleOf(base)}”到新位置` : `拖动顶点修改“${G.titleOf(base)}”;点空心点加顶点,右键或长按删顶点`,
       point: isPoint ? { lon: base.geometry.coordinates[0], lat: base.geometry.coordinates[1], set: setPoint } : null,
       onSave: save,
       onCancel: () => giveUp(),
@@ -295,8 +298,7 @@
           kept.key = G.uuid();
           return;
         }
-        const made = answer.receipt && answer.receipt.feature;
-        finish(answer, made && made.id, layer);
+        finish(answer, null, layer);
       },
     });
     G.drafts.put({ ...kept, raw: draft ? draft.raw : null });
@@ -409,11 +411,16 @@
 
   // Somebody else saved the element that is being edited: say so, touch nothing.
   function noticeChange(change) {
-    if (!work || !work.base || work.base.id !== change.id || !work.notice) return false;
+    if (!work || !work.base || work.base.id !== change.id) return false;
+    const words = change.operation === "delete"
+      ? `${change.actor} 刚刚删除了该要素。您的修改仍在,保存时会请您选择。`
+      : `${change.actor} 刚刚保存了第 ${change.revision} 版。您的修改不受影响,保存时如有冲突会请您选择。`;
+    if (!work.notice) {
+      G.toast(words, { kind: "warn", key: "notice" });
+      return true;
+    }
     work.notice.hidden = false;
-    work.notice.textContent = change.operation === "delete"
-      ? `${change.actor} 刚刚删除了该要素。您填写的内容仍在,保存时会请您选择。`
-      : `${change.actor} 刚刚保存了第 ${change.revision} 版。您填写的内容不受影响,保存时如有冲突会请您选择。`;
+    work.notice.textContent = words;
     return true;
   }
 

@@ -351,7 +351,7 @@
     map.on("zoomend", G.layers.update);
     G.on("selected", keepView);
     window.addEventListener("resize", () => map.invalidateSize());
-    G.on("signed-out", () => G.dialogs.signInAgain());
+    G.on("signed-out", G.dialogs.signedOut);
     G.on("signed-in", (isIn) => {
       if (!isIn) return;
       G.tiles.refresh(G.app.catalogue.layers.map((one) => one.id));
@@ -365,8 +365,8 @@
     G.emit("ready");
   }
 
-  // Called by the shell's script, before its style sheets need have arrived.
-  G.start = function (map, options) {
+  // Called when all scripts are there; the style sheets may still be on their way.
+  G.open = function (map, options) {
     Object.assign(G.app, { map, style: options.style, mode: options.mode, version: options.version });
     document.documentElement.lang = "zh-CN";
     document.title = "一张图";

@@ -303,16 +303,17 @@
     return G.app.catalogue.layers;
   }
 
+  const sourced = () => allLayers().filter((one) => sourceOf.has(one.id));
+
   function build(map) {
-    if (view) view.remove();
     const options = {};
     for (const [name, one] of sources) options[name] = one.options;
     view = protomapsL.leafletLayer({
       sources: options,
       attribution: "",
       lang: "zh",
-      paintRules: paintRules(allLayers().filter((one) => sourceOf.has(one.id))),
-      labelRules: labelRules(allLayers().filter((one) => sourceOf.has(one.id))),
+      paintRules: paintRules(sourced()),
+      labelRules: labelRules(sourced()),
       maxZoom: 20,
       keepBuffer: 1,
       updateWhenZooming: false,
@@ -352,10 +353,11 @@
     if (isOn && !sourceOf.has(id)) {
       sources.set(id, source([id]));
       sourceOf.set(id, id);
-      // Views keep their tiles: only the new source is fetched.
-      const kept = view ? view.views : new Map();
-      build(G.app.map);
-      for (const [name, one] of kept) if (view.views.has(name)) view.views.set(name, one);
+      if (!view) return build(G.app.map);
+      // The layer on the map stays, with its tiles: only the new source is fetched.
+      for (const [name, made] of protomapsL.sourcesToViews({ sources: { [id]: sources.get(id).options } })) view.views.set(name, made);
+      view.paintRules = paintRules(sourced());
+      view.labelRules = labelRules(sourced());
     }
     repaint();
   }
