@@ -79,12 +79,19 @@ def test_the_encoding_is_what_the_bytes_fit(encoding: str, page: str, tmp_path: 
         assert any("不符" in note for note in table.notes)
 
 
-def test_the_language_byte_of_the_header_counts_where_it_fits(tmp_path: Path) -> None:
-    files = as_others_write(tmp_path, "GBK")
-    files.pop("s.cpg", None)
-    dbf = bytearray(files["s.dbf"])
-    dbf[29] = 0x4D
-    assert read(files | {"s.dbf": bytes(dbf)}).encoding == "gb18030"
+def test_the_language_byte_of_the_header_decides_where_the_bytes_fit_both(tmp_path: Path) -> None:
+    # GBK characters whose bytes are UTF-8 too; from six on they are no accident by themselves.
+    name = bytes(byte for lead in range(0xC4, 0xCC) for byte in (lead, 0xA6)).decode("gbk")
+    assert len(name) == 8
+    frame = frame_of({"n": [name]}, [shapely.Point(121.5, 30.9)])
+    pyogrio.write_dataframe(frame, tmp_path / "s.shp", encoding="GBK")
+    files = {file.name: file.read_bytes() for file in tmp_path.glob("s.*") if file.suffix != ".cpg"}
+    for language, encoding in [(0x4D, "gb18030"), (0, "utf-8")]:
+        dbf = bytearray(files["s.dbf"])
+        dbf[29] = language
+        table = read(files | {"s.dbf": bytes(dbf)})
+        assert table.encoding == encoding
+        assert (values(table.frame)["n"] == [name]) is (encoding == "gb18030")
 
 
 def test_a_named_encoding_counts_and_is_refused_where_it_does_not_fit(tmp_path: Path) -> None:
