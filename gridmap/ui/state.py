@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import streamlit as st
 
 from gridmap.domain.roles import User
+from gridmap.ui.element_work import ElementsWork
 
 _KEY = "gridmap"
 
@@ -31,6 +32,7 @@ class State:
     layer, element : the element last selected, on the map or in the table
     notice : a sentence to show once, after the rerun that follows an action
     secret : see `Secret`
+    elements : edits and imports that are not stored yet
     """
 
     username: str
@@ -38,6 +40,7 @@ class State:
     element: str | None = None
     notice: str | None = None
     secret: Secret | None = None
+    elements: ElementsWork = field(default_factory=ElementsWork)
 
 
 def of(user: User) -> State:

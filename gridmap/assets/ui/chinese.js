@@ -3,7 +3,13 @@
 "use strict";
 (function () {
   const WORDS = {
+    "Accounting": "会计",
     "App pages": "页面",
+    "Automatic": "自动",
+    "Autosize": "自动列宽",
+    "Average": "平均值",
+    "Average length": "平均长度",
+    "Based on sample": "按抽样统计",
     "Browse files": "选择文件",
     "Calendar": "日历",
     "Choose a date": "选择日期",
@@ -15,32 +21,59 @@
     "Clear value": "清除",
     "Close": "关闭",
     "Close fullscreen": "退出全屏",
+    "Compact": "缩写",
     "CONNECTING": "正在连接",
     "Connecting": "正在连接",
     "Connection error": "连接中断",
     "Copied": "已复制",
+    "Copy column name": "复制列名",
     "Copy to clipboard": "复制",
+    "Count": "计数",
+    "Dataframe column menu": "列菜单",
     "Decrement": "减少",
+    "Distance": "距今多久",
+    "Distinct": "不同值",
+    "Distribution histogram": "分布直方图",
+    "Dollar": "美元",
     "Download": "下载",
     "Drag and drop file here": "将文件拖到此处",
     "Drag and drop files here": "将文件拖到此处",
+    "empty": "空",
     "Error": "错误",
+    "Euro": "欧元",
+    "file upload": "选择文件",
+    "Format": "格式",
     "Fullscreen": "全屏",
+    "Hide column": "隐藏列",
     "Hide password": "隐藏密码",
     "Hide password text": "隐藏密码",
+    "Incompatible value": "值不符合该列的类型",
     "Increment": "增加",
     "Is the server still running?": "服务器可能已停止,正在重试。",
     "Loading...": "正在加载…",
+    "Localized": "本地格式",
+    "Maximum": "最大值",
+    "Maximum length": "最大长度",
+    "Median": "中位数",
+    "Minimum": "最小值",
+    "Minimum length": "最小长度",
     "Navigate to home page": "首页",
+    "Next page": "下一页",
+    "No data": "没有数据",
     "No options": "没有可选项",
     "No options to select": "没有可选项",
     "No results": "没有匹配项",
     "Open": "展开",
     "Page not found": "没有这个页面",
+    "Percent": "百分比",
+    "Pin column": "固定列",
+    "Plain": "原样",
+    "Previous page": "上一页",
     "Remove file": "移除文件",
     "Rerun": "重新运行",
     "Retry": "重试",
     "Running...": "正在处理",
+    "Scientific": "科学计数",
     "Scroll tabs left": "向左",
     "Scroll tabs right": "向右",
     "Search": "搜索",
@@ -51,15 +84,21 @@
     "Skip to main content": "跳到正文",
     "Sort ascending": "升序",
     "Sort descending": "降序",
+    "Standard deviation": "标准差",
+    "Statistics": "统计",
     "Stop": "停止",
     "Streamlit server is not responding. Are you connected to the internet?": "服务器没有响应,正在重试。",
+    "Sum": "合计",
     "The page that you have requested does not seem to exist. Running the app's main page.": "没有这个页面,已转到首页。",
+    "Top values frequency chart": "最常见的值",
     "Try again": "重试",
     "Type to search": "输入以搜索",
+    "Unpin column": "取消固定",
     "Upload": "上传",
-    "empty": "空",
+    "Yen": "日元",
   };
   const PATTERNS = [
+    [/^Page (\d+)$/, "第 $1 页"],
     [/^Remove (.+)$/, "移除 $1"],
     [/^Clear (.+)$/, "清除 $1"],
     [/^Limit (\S+) per file(?: • (.+))?$/, (_, size, kinds) => `每个文件不超过 ${size}${kinds ? `,格式 ${kinds}` : ""}`],
@@ -73,7 +112,7 @@
 
   function chinese(text) {
     const words = text.trim();
-    if (!/^[A-Z(e]/.test(words) || words.length > 160) return null;
+    if (!/^[A-Za-z(\d]/.test(words) || words.length > 160) return null;
     if (Object.hasOwn(WORDS, words)) return WORDS[words];
     for (const [pattern, replacement] of PATTERNS) if (pattern.test(words)) return words.replace(pattern, replacement);
     return null;
@@ -88,13 +127,16 @@
   }
 
   // What people wrote stays as they wrote it: only texts in Streamlit's own parts are looked at.
-  const OWN = "button, label, small, [data-testid^=stFileUploader], [data-testid=stStatusWidget], [role=listbox], [role=dialog], [data-testid=stTooltipContent], [role=tooltip]";
+  const OWN = "button, label, small, [data-testid^=stFileUploader], [data-testid=stStatusWidget], [role=listbox], [role=dialog], [data-testid^=stDataFrameColumn], [data-testid=stTooltipContent], [role=tooltip]";
   const THEIRS = "[data-testid=stMarkdownContainer], .gm-bar, .stHtml, code, pre, textarea";
+
+  // Streamlit's words on the button of a file field are Markdown as ours are.
+  const isOwn = (element) => element.closest("[data-testid=stFileUploaderDropzone]") || (element.closest(OWN) && !element.closest(THEIRS));
 
   function onText(node) {
     const parent = node.parentElement;
     const words = parent && chinese(node.data);
-    if (words && parent.closest(OWN) && !parent.closest(THEIRS)) node.data = words;
+    if (words && isOwn(parent)) node.data = words;
   }
 
   function onTree(root) {
