@@ -422,27 +422,48 @@ def test_a_gcj02_picture_lies_within_a_pixel_of_the_truth(open_as: OpenMap, zoom
     assert errors < 1.0
 
 
-def test_a_gcj02_source_is_fetched_from_where_the_settings_say_and_drawn_shifted(open_as: OpenMap) -> None:
-    page, app = open_as("viewer", fresh=True)
-    go(page, app, 30.93, 121.53, 16)
-    picture = '<svg xmlns="http://www.w3.org/2000/svg" width="256" height="256"><rect width="256" height="256" fill="#0a0"/></svg>'
+def test_a_gcj02_source_of_the_settings_can_be_chosen_and_is_drawn_shifted(
+    people, live_server: Live, watch
+) -> None:
+    context: BrowserContext = people("viewer")
+    watch.follow(context)
+    page = context.new_page()
     asked: list[str] = []
 
-    def answer(route) -> None:
-        asked.append(route.request.url)
-        route.fulfill(content_type="image/svg+xml", body=picture)
+    def with_source(route) -> None:
+        document = route.fetch().json()
+        url = "/pictures/{z}/{x}/{y}.svg"
+        document["tile_sources"] = [
+            {"title": "内网影像", "url": url, "datum": "gcj02", "max_zoom": 18, "attribution": ""}
+        ]
+        route.fulfill(json=document)
 
-    page.route("**/pictures/**", answer)
-    inside(page).evaluate(
-        """() => Gridmap.datum.rasterLayer({url: "/pictures/{z}/{x}/{y}.svg", datum: "gcj02", max_zoom: 18}).addTo(Gridmap.app.map)"""
-    )
+    def picture(route) -> None:
+        asked.append(route.request.url)
+        box = '<rect width="256" height="256" fill="#00aa00"/>'
+        svg = f'<svg xmlns="http://www.w3.org/2000/svg" width="256" height="256">{box}</svg>'
+        route.fulfill(content_type="image/svg+xml", body=svg)
+
+    page.route("**/api/catalogue", with_source)
+    page.route("**/pictures/**", picture)
+    page.goto(live_server.server.base_url + "/map")
+    app = map_frame(page)
+    app.locator("body[data-ready]").wait_for()
+    go(page, app, 30.93, 121.53, 16)
+    assert asked == []
+    app.get_by_label("内网影像(已纠偏)").check()
     app.locator(".gm-raster canvas.leaflet-tile-loaded").first.wait_for()
     page.wait_for_timeout(500)
-    moved = wgs84_to_gcj02(121.53, 30.93)
-    column = int((moved[0] + 180) / 360 * 2**16)
+    moved, _ = wgs84_to_gcj02(121.53, 30.93)
+    column = int((moved + 180) / 360 * 2**16)
     assert any(f"/16/{column}/" in one for one in asked)
-    opaque = inside(page).evaluate(
-        """() => [...document.querySelectorAll(".gm-raster canvas.leaflet-tile-loaded")].every((canvas) =>
-             [[0, 0], [255, 0], [0, 255], [255, 255], [128, 128]].every(([x, y]) => canvas.getContext("2d").getImageData(x, y, 1, 1).data[3] === 255))"""
+    corners = [[0, 0], [255, 0], [0, 255], [255, 255], [127, 127], [128, 128]]
+    greens = inside(page).evaluate(
+        """(corners) => [...document.querySelectorAll(".gm-raster canvas.leaflet-tile-loaded")].map((canvas) =>
+             corners.map(([x, y]) => canvas.getContext("2d").getImageData(x, y, 1, 1).data.join()))""",
+        corners,
     )
-    assert opaque, "each of our tiles is covered to its corners"
+    assert greens, "tiles were drawn"
+    assert {one for tile in greens for one in tile} == {"0,170,0,255"}, "each tile is covered to its corners"
+    page.evaluate("localStorage.clear()")
+    page.close()

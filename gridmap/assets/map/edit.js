@@ -23,6 +23,7 @@
   function begin(next) {
     work = next;
     document.body.classList.toggle("gm-editing", true);
+    document.body.classList.toggle("gm-shaping", !next.form);
     // So that a reload of this very tab comes back to where the person was.
     sessionStorage.setItem("gridmap:open", next.draft.id);
     G.emit("editing", true);
@@ -33,7 +34,7 @@
     const ended = work;
     work = null;
     if (!ended) return;
-    document.body.classList.toggle("gm-editing", false);
+    document.body.classList.remove("gm-editing", "gm-shaping");
     sessionStorage.removeItem("gridmap:open");
     ended.close();
     if (!keepDraft) G.drafts.drop(ended.draft.id);

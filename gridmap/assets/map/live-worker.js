@@ -36,6 +36,8 @@ self.onconnect = (event) => {
   port.onmessage = ({ data }) => {
     if (data.kind === "start") {
       address = data.address;
+      // What came between the page's first answer and now, it has missed.
+      if (data.since < since) port.postMessage({ kind: "change", data: { sequence: since, changes: [], reload: true } });
       since = Math.max(since, data.since);
       if (!stream || stream.readyState === EventSource.CLOSED) open();
       else port.postMessage({ kind: "hello", data: { sequence: since } });
