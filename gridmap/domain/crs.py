@@ -122,14 +122,13 @@ def _inverse(shift: _Shift, lon: ArrayLike, lat: ArrayLike) -> tuple[Array, Arra
         found = found[0] + step[0], found[1] + step[1]
         if max(np.abs(step[0]).max(initial=0.0), np.abs(step[1]).max(initial=0.0)) < 1e-13:
             break
-    # On the border of the box rounding must not push a position out, where the shift would be zero.
-    border = np.clip(found[0], west, east), np.clip(found[1], south, north)
-    on_border = np.hypot(found[0] - border[0], found[1] - border[1]) < 1e-9
-    found = np.where(on_border, border[0], found[0]), np.where(on_border, border[1], found[1])
-    # There the forward formula jumps: a few positions outside are reached by one inside and by themselves too
-    # (the one inside is meant: the data are about China), a few inside by none at all.
-    use = near & (_inside(*found) | _inside(lon, lat))
-    return np.where(use, found[0], lon)[()], np.where(use, found[1], lat)[()]
+    # At the edge of the box the forward formula jumps: a few positions outside are reached by one inside and by
+    # themselves too (the one inside is meant: the data are about China), a few inside by none at all (the border
+    # comes nearest). Rounding must not push a position on the border out, where the shift would be zero.
+    inside = np.clip(found[0], west, east), np.clip(found[1], south, north)
+    is_reached = np.hypot(found[0] - inside[0], found[1] - inside[1]) < 1e-9
+    use = near & (is_reached | _inside(lon, lat))
+    return np.where(use, inside[0], lon)[()], np.where(use, inside[1], lat)[()]
 
 
 def wgs84_to_gcj02(lon: ArrayLike, lat: ArrayLike) -> tuple[Array, Array]:

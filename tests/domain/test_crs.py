@@ -116,6 +116,12 @@ def test_the_border_of_the_box_belongs_to_china_and_inverts(corner: tuple[float,
     assert wgs84_to_gcj02(*beyond) == beyond
 
 
+def test_a_place_near_the_box_that_the_shift_does_not_reach_stays() -> None:
+    for place in [(EAST + 0.05, 35.0), (WEST - 0.05, 35.0), (100.0, NORTH + 0.05), (100.0, SOUTH - 0.05)]:
+        for function in FORWARD + INVERSE:
+            assert function(*place) == place
+
+
 def test_a_place_just_inside_the_box_that_nothing_maps_to_stays_within_the_shift() -> None:
     lon, lat = gcj02_to_wgs84(WEST + 1e-4, 35.0)
     assert abs(lon - WEST) < 0.02
