@@ -424,7 +424,8 @@ def _insert(connection: Connection, encoded: _Encoded, which: list[int]) -> None
     last = connection.exec_driver_sql("SELECT seq FROM sqlite_sequence WHERE name = 'element'").scalar() or 0
     rows = [(pk, *encoded.row(at, is_embedded=True)) for pk, at in enumerate(which, last + 1)]
     bulk.insert(connection, "element", ("pk", *_ROW), rows)
-    sqlite.index_boxes(connection, range(last + 1, last + 1 + len(which)), encoded.geometries[which])
+    keys = range(last + 1, last + 1 + len(which))
+    sqlite.index_boxes(connection, keys, encoded.geometries[which], is_new=True)
 
 
 def _update(connection: Connection, encoded: _Encoded, which: list[int]) -> None:

@@ -18,6 +18,7 @@ from sqlalchemy import Connection, Engine, String, create_engine, event
 from sqlalchemy.ext.compiler import compiles
 
 from gridmap.domain.layers import Catalogue, FieldType, GeometryType, Layer
+from gridmap.storage import rtree
 from gridmap.storage.geometry import box_meets
 
 _CACHE_KB, _BULK_CACHE_KB = 65_536, 262_144
@@ -30,6 +31,8 @@ _PRAGMAS = (
 )
 _APPLICATION_ID = 0x47504B47  # "GPKG"
 _STRIP_DEGREES = 0.01
+# Packing costs about a tenth of inserting, for each box that is there before or after.
+_PACK_FROM, _PACK_SHARE = 2_000, 5
 
 _GEOPACKAGE_TABLES = (
     """CREATE TABLE IF NOT EXISTS gpkg_spatial_ref_sys (
@@ -125,10 +128,22 @@ def create_spatial(connection: Connection) -> None:
     )
 
 
-def index_boxes(connection: Connection, pks: Sequence[int], geometries: Sequence[Any]) -> None:
-    """Write the bounding boxes of these elements into the index, replacing older ones."""
-    boxes = shapely.bounds(geometries)
-    rows = np.column_stack([np.asarray(pks, dtype=float), boxes[:, [0, 2, 1, 3]]])
+def index_boxes(
+    connection: Connection, pks: Sequence[int], geometries: Sequence[Any], *, is_new: bool = False
+) -> None:
+    """
+    Write the bounding boxes of these elements into the index, replacing older ones.
+
+    `is_new` says that none of them has one yet: many are then packed together with what there is.
+    """
+    boxes = shapely.bounds(geometries)[:, [0, 2, 1, 3]]
+    keys = np.asarray(pks, dtype=np.int64)
+    if is_new and len(keys) >= _PACK_FROM:
+        present = connection.exec_driver_sql("SELECT count(*) FROM element_bbox_rowid").scalar_one()
+        if present <= len(keys) * _PACK_SHARE:
+            rtree.pack(connection, keys, boxes)
+            return
+    rows = np.column_stack([keys.astype(float), boxes])
     # near ones one after the other: the tree then touches few of its pages
     order = np.lexsort((rows[:, 3], np.floor(rows[:, 1] / _STRIP_DEGREES)))
     connection.exec_driver_sql(
