@@ -229,8 +229,14 @@ def element_as_of(district: District, user: User, layer_id: str, element_id: str
 # --- writing -------------------------------------------------------------------------------------------
 
 
-def checked(district: District, layer: Layer, element: Element) -> tuple[Element, list[str]]:
-    """The element with its values as the store keeps them, and warnings; raises InvalidElement."""
+def checked(
+    district: District, layer: Layer, element: Element, before: Element | None = None
+) -> tuple[Element, list[str]]:
+    """
+    The element with its values as the store keeps them, and warnings; raises InvalidElement.
+
+    Its place is judged unless it is that of `before`: values can be mended where the ground cannot yet.
+    """
     values, problems = clean_values(layer, element.values())
     problems += [
         Problem(0, "geometry", one.fault.value, one.message)
@@ -243,9 +249,16 @@ def checked(district: District, layer: Layer, element: Element) -> tuple[Element
         raise InvalidElement(hard)
     checked = element.with_values(values)
     warnings = [one.message for one in problems]
-    warnings += partition.check(district, layer, checked)
-    warnings += _near_duplicates(district, layer, checked)
+    if _is_elsewhere(before, checked):
+        warnings += partition.check(district, layer, checked)
+        warnings += _near_duplicates(district, layer, checked)
     return checked, warnings
+
+
+def _is_elsewhere(before: Element | None, after: Element) -> bool:
+    return (
+        before is None or before.is_retired or not shapely.equals_identical(before.geometry, after.geometry)
+    )
 
 
 def _near_duplicates(district: District, layer: Layer, element: Element) -> list[str]:
@@ -318,7 +331,7 @@ def _write(
         if (present.revision if present else 0) != base_revision:
             raise stale(present, base_revision)
         _refuse_taken_code(commit, layer, element)
-        if not element.is_retired:
+        if not element.is_retired and _is_elsewhere(present, element):
             # again, now that nobody else writes: a neighbour may have moved since the first look
             partition.check(district, layer, element)
         [written] = stored.save(commit, [element], operation, bases=[base_revision or None])
@@ -418,7 +431,7 @@ def change(
     access.require_inside(
         district, user, layer, [present.geometry, moved.geometry], f"{layer_id}/{element_id}"
     )
-    element, warnings = checked(district, layer, _with_raw_values(moved, wanted))
+    element, warnings = checked(district, layer, _with_raw_values(moved, wanted), present)
     if _is_same(element, present):
         return Receipt(present, ("没有改动,未产生新版本",))
     element = replace(element, due_at=due_after(layer, element.properties, element.verified_at))

@@ -20,7 +20,7 @@ from gridmap.domain import grids as ground
 from gridmap.domain.codes import CodeScheme, default_scheme, parse_scheme
 from gridmap.domain.crs import to_metric
 from gridmap.domain.elements import Element, Operation, Source, due_after, new_id
-from gridmap.domain.grids import NOBODY, Edit
+from gridmap.domain.grids import NOBODY, Edit, Transfer
 from gridmap.domain.layers import FieldClass, FieldType, Layer
 from gridmap.domain.roles import Permission, User
 from gridmap.errors import InvalidInput, NotFound, RevisionRequired, StateConflict, TooLarge
@@ -379,6 +379,48 @@ def renumber(
     return _run(district, user, order, reason, False, dry_run, None)
 
 
+def transfer(
+    district: District,
+    user: User,
+    layer_id: str,
+    pieces: Sequence[tuple[BaseGeometry, str | None, str | None]],
+    *,
+    base_revisions: Mapping[str, int],
+    reason: str = "",
+) -> GridReceipt:
+    """
+    Hand pieces of ground (lon, lat) over: each from one grid to another, by id; None stands for no grid.
+
+    Raises
+    ------
+    As `move_border`; a transfer out of the user's area is refused and not proposed
+    """
+    layer = _require_grids(district, user, layer_id, *(piece for piece, _, _ in pieces))
+    named = sorted({one for _, giver, taker in pieces for one in (giver, taker) if one is not None})
+
+    def plan() -> Plan:
+        grids = [_present(district, layer, one, base_revisions.get(one)) for one in named]
+        shapes = [*(one.geometry for one in grids), *(piece for piece, _, _ in pieces)]
+        sight = _around(district, layer, shapes, named)
+        moves = [
+            Transfer(
+                piece,
+                NOBODY if giver is None else sight.position(giver),
+                NOBODY if taker is None else sight.position(taker),
+            )
+            for piece, giver, taker in pieces
+        ]
+        edit = ground.reassigned(sight.areas, moves)
+        if any(edit.areas[sight.position(one)] is None for one in named):
+            raise InvalidInput(
+                "a grid would lose all its ground", zh="有网格会失去全部范围,请改用合并或停用。"
+            )
+        return Plan(layer, sight.by_id, sight.as_of, _others(sight, edit))
+
+    order = _Order("transfer", f"调整{layer.title}范围", plan, dict)
+    return _run(district, user, order, reason, False, False, None)
+
+
 def undo(district: District, user: User, sequence: int) -> GridReceipt:
     """
     Take a whole grid edit back, exactly; refused when somebody wrote one of its grids since.
@@ -496,6 +538,13 @@ def _around(district: District, layer: Layer, shapes: Sequence[BaseGeometry], mu
     living = tuple(one for one in found.values() if not one.is_retired)
     if not set(must) <= {one.id for one in living}:
         raise elements.stale(None, 0)
+    broken = [one.code or one.name for one in living if not one.geometry.is_valid]
+    if broken:
+        raise StateConflict(
+            f"the shape of grid {broken[0]} is invalid; repair it first",
+            zh=f"“{broken[0]}”的图形无效,请先在网格体检中修复。",
+            grid_codes=broken,
+        )
     return _Sight(tuple(sorted(living, key=lambda one: one.code or "")), frame.sequence)
 
 

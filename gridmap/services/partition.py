@@ -16,6 +16,7 @@ from gridmap.domain.grids import scale_of
 from gridmap.domain.layers import Layer
 from gridmap.errors import StateConflict
 from gridmap.services.district import District
+from gridmap.validation.geometry import valid_form
 from gridmap.validation.topology import PartitionReport, partition_problems
 
 TOLERANCE_M2 = 1.0
@@ -143,21 +144,40 @@ def check_together(district: District, layer: Layer, written: Sequence[Element])
         return
     frame = district.frames.frame(layer.id)
     is_own = np.isin(frame.arrays.id.astype(str), [one.id for one in written]) & ~frame.is_hidden
-    old = dict(zip(frame.arrays.id[is_own], frame.arrays.geometry[is_own], strict=True))
+    old = dict(zip(frame.arrays.id[is_own], _sound(frame.arrays.geometry[is_own]), strict=True))
     new = {one.id: one for one in written if not one.is_retired}
     ground = shapely.union_all([*old.values(), *(one.geometry for one in new.values())])
-    around = frame.query(ground, predicate="intersects")
-    others = frame.arrays.geometry[around[~is_own[around]]]
+    around = frame.query(ground)
+    others = _sound(frame.arrays.geometry[around[~is_own[around]]])
     codes = [*(one.code for one in new.values()), *frame.arrays.code[around[~is_own[around]]]]
-    _refuse_worse([*old.values(), *others], [*(one.geometry for one in new.values()), *others], codes)
+    within = _parents_ground(district, layer, ground)
+    _refuse_worse([*old.values(), *others], [*(one.geometry for one in new.values()), *others], codes, within)
     for one in new.values():
         if one.id not in old or not shapely.equals_identical(old[one.id], one.geometry):
             _refuse_outside_own(district, layer, one, old.get(one.id))
     _refuse_children_outside(district, layer, ground, old, new)
 
 
+def _sound(areas: np.ndarray) -> np.ndarray:
+    """The areas in a form that can be computed with, should a file from elsewhere have brought broken ones."""
+    sound = areas.copy()
+    for at in np.flatnonzero(~shapely.is_valid(areas)):
+        sound[at] = valid_form(areas[at])
+    return sound
+
+
+def _parents_ground(district: District, layer: Layer, near: BaseGeometry) -> BaseGeometry | None:
+    """The ground of the parents near a place; None where the layer has no parent or the parent no areas."""
+    if layer.parent is None or len(parents := district.frames.frame(layer.parent)) == 0:
+        return None
+    return shapely.union_all(_sound(parents.arrays.geometry[parents.query(near)]))
+
+
 def _refuse_worse(
-    before: Sequence[BaseGeometry], after: Sequence[BaseGeometry], codes: Sequence[str | None]
+    before: Sequence[BaseGeometry],
+    after: Sequence[BaseGeometry],
+    codes: Sequence[str | None],
+    within: BaseGeometry | None,
 ) -> None:
     # square degrees of a square metre here: a report in degrees needs no projection
     scale = scale_of([*before, *after])
@@ -174,7 +194,8 @@ def _refuse_worse(
             grid_codes=pair,
             area_m2=round(overlap / unit, 1),
         )
-    lost = area_m2(shapely.difference(ground, shapely.union_all(list(after))))
+    gone = shapely.difference(ground, shapely.union_all(list(after)))
+    lost = area_m2(gone if within is None else shapely.intersection(gone, within))
     if lost > TOLERANCE_M2:
         raise GroundLostError(
             f"{lost:,.0f} m² would belong to no grid; edit the border",
@@ -283,7 +304,7 @@ def _lost_ground(district: District, layer: Layer, element: Element) -> list[str
     at = frame.position(element.id)
     if at is None:
         return []
-    lost = shapely.difference(frame.arrays.geometry[at], element.geometry)
+    lost = shapely.difference(valid_form(frame.arrays.geometry[at]), element.geometry)
     area = area_m2(lost)
     if area <= TOLERANCE_M2:
         return []

@@ -107,8 +107,11 @@ def revert(district: District, user: User, sequence: int, *, reason: str = "") -
         # written and taken back meanwhile: the same states under other numbers
         goals = [replace(one, revision=now[one.id].revision) for one in goals]
         for layer_id in sorted({one.layer for one in goals}):
-            layer = district.catalogue.layer(layer_id)
-            partition.check_together(district, layer, [one for one in goals if one.layer == layer_id])
+            part = [one for one in goals if one.layer == layer_id]
+            newest = max(now[one.id].sequence for one in part)
+            # as it stood before, faults and all, unless somebody drew another grid since
+            if stored.layer_sequence(commit.connection, layer_id) > newest:
+                partition.check_together(district, district.catalogue.layer(layer_id), part)
         done: list[Element] = []
         for operation, is_retired in ((Operation.DELETE, True), (Operation.RESTORE, False)):
             part = [one for one in goals if one.is_retired is is_retired]

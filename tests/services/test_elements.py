@@ -23,7 +23,9 @@ from tests.support.district import (
     OFFICER_EAST,
     OFFICER_WEST,
     VIEWER,
+    element,
     make_district,
+    put,
     seed,
 )
 
@@ -351,7 +353,9 @@ def test_a_code_that_a_grid_gave_up_is_not_given_to_another(district: District) 
     ).element
     with pytest.raises(StateConflict):
         other = made_elements["310199101001002"]
-        elements.change(district, KEEPER, "police_grid", other.id, base_revision=1, changes={"code": grid.code})
+        elements.change(
+            district, KEEPER, "police_grid", other.id, base_revision=1, changes={"code": grid.code}
+        )
     # its own old code it may have back
     elements.change(district, KEEPER, "police_grid", grid.id, base_revision=2, changes={"code": grid.code})
     assert changed.revision == 2
@@ -373,7 +377,12 @@ def test_of_two_grids_drawn_over_each_other_at_the_same_moment_one_is_refused(
 ) -> None:
     west, east = made_elements["310199101001001"], made_elements["310199102001001"]
     elements.change(
-        district, KEEPER, "police_grid", east.id, base_revision=1, geometry=shapely.box(121.52, 30.9, 121.6, 30.95)
+        district,
+        KEEPER,
+        "police_grid",
+        east.id,
+        base_revision=1,
+        geometry=shapely.box(121.52, 30.9, 121.6, 30.95),
     )
     original, calls = elements.checked, []
 
@@ -389,3 +398,19 @@ def test_of_two_grids_drawn_over_each_other_at_the_same_moment_one_is_refused(
     wider = shapely.box(121.4, 30.9, 121.51, 30.95)
     with pytest.raises(GridOverlapError):
         elements.change(district, KEEPER, "police_grid", west.id, base_revision=1, geometry=wider)
+
+
+def test_values_of_a_grid_can_be_edited_while_its_ground_is_still_wrong(district: District) -> None:
+    [stray] = put(
+        district, element("police_grid", "310199101001005", "海上", shapely.box(122.0, 30.9, 122.1, 31.0))
+    )
+    elements.change(district, KEEPER, "police_grid", stray.id, base_revision=1, changes={"name": "待核"})
+    with pytest.raises(OutsideParentError):
+        elements.change(
+            district,
+            KEEPER,
+            "police_grid",
+            stray.id,
+            base_revision=2,
+            geometry=shapely.box(122.0, 30.9, 122.1, 31.1),
+        )
