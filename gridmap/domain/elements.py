@@ -7,7 +7,7 @@ import os
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from enum import Enum
 from functools import lru_cache
 from typing import Any
@@ -15,6 +15,7 @@ from typing import Any
 import shapely
 from shapely.geometry.base import BaseGeometry
 
+from gridmap.domain.freshness import due_at
 from gridmap.domain.layers import Layer
 
 
@@ -106,9 +107,9 @@ def new_ids(count: int) -> list[str]:
 
 
 def due_after(layer: Layer, properties: Mapping[str, Any], verified_at: datetime | None) -> datetime | None:
-    """When an element verified at `verified_at` must be verified again; None without a fixed cycle."""
+    """Until when an element verified at `verified_at` counts as verified; None without a fixed cycle."""
     days = layer.days_until_due(properties)
-    return None if days is None or verified_at is None else verified_at + timedelta(days=days)
+    return None if days is None or verified_at is None else due_at(verified_at, days)
 
 
 @lru_cache(maxsize=4096)

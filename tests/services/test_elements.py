@@ -8,6 +8,7 @@ import pytest
 import shapely
 
 from gridmap.domain.elements import Operation
+from gridmap.domain.freshness import due_at
 from gridmap.domain.roles import User
 from gridmap.errors import EditConflict, NotFound, PermissionDenied, RevisionRequired, StateConflict
 from gridmap.services import elements
@@ -62,7 +63,7 @@ def test_an_officer_adds_a_station_in_the_own_area(district: District, clock: Fa
     assert stored == receipt.element
     assert (stored.revision, stored.created_by) == (1, "officer1")
     assert stored.properties["readiness_minutes"] == 1
-    assert stored.due_at == clock() + timedelta(days=30)
+    assert stored.due_at == due_at(clock(), 30)
 
 
 def test_a_new_element_knows_its_grids(district: District) -> None:
@@ -249,7 +250,7 @@ def test_verifying_moves_the_due_date_and_nothing_else(district: District, clock
     verified = elements.verify(district, OFFICER_WEST, "workstation", station(), base_revision=1).element
 
     assert verified.verified_at == clock()
-    assert verified.due_at == clock() + timedelta(days=30)
+    assert verified.due_at == due_at(clock(), 30)
     before = made_elements["JWZ01"]
     assert verified.values() == before.values()
 
