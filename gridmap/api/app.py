@@ -172,7 +172,8 @@ def middleware(get_district: GetDistrict = running) -> list[Middleware]:
 @contextlib.asynccontextmanager
 async def lifespan(app: Any, get_district: GetDistrict = running) -> AsyncIterator[dict[str, Any]]:
     """
-    Take up jobs that an earlier process left behind; at the end, let everybody go who waits for changes.
+    Take up jobs that an earlier process left behind, and read the layers, so that the first map need not wait
+    for them; at the end, let everybody go who waits for changes.
 
     A district that is missing or too old is told by every page and answer, and does not keep the server down.
     """
@@ -184,7 +185,10 @@ async def lifespan(app: Any, get_district: GetDistrict = running) -> AsyncIterat
 
 def _take_up(get_district: GetDistrict) -> None:
     try:
-        jobs.recover(get_district())
+        running_district = get_district()
+        jobs.recover(running_district)
+        for layer in running_district.catalogue:
+            running_district.frames.frame(layer.id)
     except GridmapError as error:
         _log.error("%s", error)
 
