@@ -100,7 +100,7 @@ def _people(district: District) -> dict[str, str]:
         for user in PEOPLE:
             stored_accounts.change(connection, user.username, {"must_change_password": False})
     return {
-        user.username: accounts.create_token(district, accounts.CONSOLE, user.username, "tests", 30)
+        user.username: accounts.create_token(district, accounts.CONSOLE, user.username, "tests", 730)
         for user in PEOPLE
     }
 
