@@ -118,6 +118,11 @@ _MOBILE_GROUPS = frozenset(
 )
 
 
+def may_hold_personal_data(text: str) -> bool:
+    """Whether the text is worth a closer look; `find_personal_data` finds nothing where this says no."""
+    return _MAYBE.search(text) is not None
+
+
 def find_personal_data(text: str) -> list[Finding]:
     """
     Identity numbers, mobile numbers and number plates in a text, in order, never overlapping.
@@ -128,7 +133,7 @@ def find_personal_data(text: str) -> list[Finding]:
     through. A mobile number has 11 digits and begins with 13 to 19, after +86 or not. Digits that belong to a
     longer number, a decimal fraction, a UUID or a hash do not count. Time is linear in the text's length.
     """
-    if len(text) < 7 or not _MAYBE.search(text):
+    if len(text) < 7 or not may_hold_personal_data(text):
         return []
     plain = text.upper() if text.isascii() else text.translate(_PLAIN)
     plain = _UUID.sub(lambda match: "#" * len(match[0]), plain)

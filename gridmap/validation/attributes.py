@@ -15,7 +15,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from gridmap.domain.layers import Field, FieldClass, FieldType, Layer
-from gridmap.domain.privacy import find_personal_data
+from gridmap.domain.privacy import find_personal_data, may_hold_personal_data
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,11 @@ def _as_date(field: Field, value: Any) -> str:
 
 def _as_datetime(field: Field, value: Any) -> str:
     try:
-        at = value if isinstance(value, datetime) else datetime.fromisoformat(str(value).strip().replace("/", "-"))
+        at = (
+            value
+            if isinstance(value, datetime)
+            else datetime.fromisoformat(str(value).strip().replace("/", "-"))
+        )
     except ValueError:
         raise _Breach("type", f"应为时间,如 2026-03-01T08:30:00+08:00,不能是“{_shown(value)}”") from None
     # a time without an offset is read as UTC, as it is stored; forms always send one
@@ -144,7 +148,9 @@ def _shown(value: Any) -> str:
 
 
 def _is_missing(value: Any) -> bool:
-    return value is None or value == "" or (isinstance(value, float) and math.isnan(value))
+    if isinstance(value, str):
+        return not value.strip()
+    return value is None or (isinstance(value, float) and math.isnan(value))
 
 
 def _check_pattern(field: Field, pattern: re.Pattern[str] | None, text: Any) -> None:
@@ -158,6 +164,35 @@ def _check_privacy(field: Field, text: str) -> None:
         raise _Breach("privacy", f"疑似含有个人信息({findings[0].masked}),平台不保存个人信息,请删除后再提交")
 
 
+_MANY = 50
+# Between texts that are searched as one: farther than the digits of one number stand apart.
+_APART = "\n" * 8
+
+
+def _harmless_texts(
+    field: Field, values: Sequence[Any], pattern: re.Pattern[str] | None, is_guarded: bool
+) -> list[Any] | None:
+    """
+    A column of texts as the store keeps it, when one look over all of it shows that nothing is wrong.
+
+    None when something may be: then each value is looked at by itself.
+    """
+    if not set(map(type, values)) <= {str, type(None)}:
+        return None
+    texts = [None if value is None else value.strip() or None for value in values]
+    there = [text for text in texts if text is not None]
+    if field.is_required and len(there) < len(texts):
+        return None
+    together = _APART.join(there)
+    if _CONTROL.search(together) or max(map(len, there), default=0) > field.max_length:
+        return None
+    if is_guarded and may_hold_personal_data(together):
+        return None
+    if pattern is not None and not all(map(pattern.fullmatch, there)):
+        return None
+    return texts
+
+
 def clean_column(field: Field, values: Sequence[Any]) -> tuple[list[Any], list[Problem]]:
     """
     One field's values as the store keeps them, and what is wrong with them.
@@ -165,9 +200,13 @@ def clean_column(field: Field, values: Sequence[Any]) -> tuple[list[Any], list[P
     A missing value (None, empty text, NaN) becomes None; a value that breaks a hard rule becomes None too,
     with a problem; one that breaks a soft rule stays, with a warning.
     """
-    read = _READERS[field.type]
     pattern = re.compile(field.pattern) if field.pattern else None
     is_guarded = field.type is FieldType.TEXT and field.field_class in _GUARDED
+    if field.type is FieldType.TEXT and len(values) >= _MANY:
+        texts = _harmless_texts(field, values, pattern, is_guarded)
+        if texts is not None:
+            return texts, []
+    read = _READERS[field.type]
     cleaned: list[Any] = []
     problems: list[Problem] = []
     for row, value in enumerate(values):
@@ -181,14 +220,17 @@ def clean_column(field: Field, values: Sequence[Any]) -> tuple[list[Any], list[P
             continue
         kept: Any = None
         try:
-            if is_guarded and isinstance(value, str):
-                _check_privacy(field, value)
             kept = read(field, value)
+            if is_guarded:
+                # as text: a spreadsheet hands a telephone number over as a number
+                _check_privacy(field, kept)
             _check_pattern(field, pattern, kept)
         except _Breach as breach:
             is_soft = field.is_soft and breach.rule in ("minimum", "maximum", "pattern", "choices")
             kept = value if is_soft else None
-            problems.append(Problem(row, field.name, breach.rule, f"“{field.title}”{breach.message}", is_soft))
+            problems.append(
+                Problem(row, field.name, breach.rule, f"“{field.title}”{breach.message}", is_soft)
+            )
         cleaned.append(kept)
     return cleaned, problems
 
@@ -203,7 +245,9 @@ def core_fields(layer: Layer) -> tuple[Field, Field]:
     return code, replace(_NAME, is_required=layer.is_code_required)
 
 
-def clean_columns(layer: Layer, columns: Mapping[str, Sequence[Any]]) -> tuple[dict[str, list[Any]], list[Problem]]:
+def clean_columns(
+    layer: Layer, columns: Mapping[str, Sequence[Any]]
+) -> tuple[dict[str, list[Any]], list[Problem]]:
     """
     All attribute columns of a layer as the store keeps them, and what is wrong with them.
 
@@ -226,5 +270,7 @@ def clean_columns(layer: Layer, columns: Mapping[str, Sequence[Any]]) -> tuple[d
 
 def clean_values(layer: Layer, values: Mapping[str, Any]) -> tuple[dict[str, Any], list[Problem]]:
     """One element's attributes as the store keeps them, and what is wrong with them."""
-    columns, problems = clean_columns(layer, {name: [value] for name, value in values.items()} or {"name": [None]})
+    columns, problems = clean_columns(
+        layer, {name: [value] for name, value in values.items()} or {"name": [None]}
+    )
     return {name: column[0] for name, column in columns.items()}, problems

@@ -129,3 +129,32 @@ def test_cleaning_never_raises_and_cleaning_twice_changes_nothing(value: object)
         assert again == kept
         assert more == []
         assert kept == [None] or not problems
+
+
+def test_a_telephone_number_that_comes_as_a_number_is_personal_data_too() -> None:
+    for value in (13800138000, 13800138000.0):
+        kept, problems = clean_column(SIMPLE, [value])
+        assert (kept, [one.rule for one in problems]) == ([None], ["privacy"])
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.none(),
+            st.text(max_size=12),
+            st.sampled_from(["  ", "甲\x00", "13800138000", "示例路1号", "x" * 501, "1380013", "8000", " JWZ01 "]),
+        ),
+        max_size=5,
+    )
+)
+def test_a_long_column_is_judged_as_its_values_are_alone(few: list) -> None:
+    for pattern, is_required in ((None, False), (r"JWZ\d+|示.*", True)):
+        one = Field("x_value", "数值", FieldType.TEXT, pattern=pattern, is_required=is_required)
+        long = [*few, *["示例"] * 60]
+        kept, problems = clean_column(one, long)
+        alone = [clean_column(one, [value]) for value in long]
+
+        assert kept == [values[0] for values, _ in alone]
+        assert [(one.row, one.rule) for one in problems] == [
+            (row, found.rule) for row, (_, faults) in enumerate(alone) for found in faults
+        ]
