@@ -155,13 +155,34 @@ def to_payload(element: Element, *, wkb: bytes | None = None, properties: str | 
     """
     geometry = shapely.to_wkb(element.geometry, byte_order=1) if wkb is None else wkb
     properties = properties_text(element) if properties is None else properties
+    made, state, verified = _payload_parts(
+        element.created_at, element.created_by, element.due_at, element.is_retired, element.source,
+        element.verified_at, element.verified_by,
+    )  # fmt: skip
     return (  # members in alphabetical order
-        f'{{"code":{_text_or_null(element.code)},"created_at":{_text_or_null(time_text(element.created_at))},'
-        f'"created_by":{_text_or_null(element.created_by)},"due_at":{_text_or_null(time_text(element.due_at))},'
-        f'"geometry":"{geometry.hex().upper()}","is_retired":{"true" if element.is_retired else "false"},'
-        f'"name":{_quoted(element.name)},"properties":{properties},"source":"{element.source.value}",'
-        f'"verified_at":{_text_or_null(time_text(element.verified_at))},'
-        f'"verified_by":{_text_or_null(element.verified_by)}}}'
+        f'{{"code":{"null" if element.code is None else _quoted(element.code)},{made},'
+        f'"geometry":"{geometry.hex().upper()}",{state},"name":{_quoted(element.name)},'
+        f'"properties":{properties},{verified}}}'
+    )
+
+
+@lru_cache(maxsize=1024)
+def _payload_parts(
+    created_at: datetime | None,
+    created_by: str | None,
+    due_at: datetime | None,
+    is_retired: bool,
+    source: Source,
+    verified_at: datetime | None,
+    verified_by: str | None,
+) -> tuple[str, str, str]:
+    """What the payloads of elements written together share, as JSON members."""
+    return (
+        f'"created_at":{_text_or_null(time_text(created_at))},"created_by":{_text_or_null(created_by)},'
+        f'"due_at":{_text_or_null(time_text(due_at))}',
+        f'"is_retired":{"true" if is_retired else "false"}',
+        f'"source":"{source.value}","verified_at":{_text_or_null(time_text(verified_at))},'
+        f'"verified_by":{_text_or_null(verified_by)}',
     )
 
 

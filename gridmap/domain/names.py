@@ -58,5 +58,5 @@ def search_key(code: str | None, name: str) -> str:
 
     Syllables are looked up character by character, so a character with several readings gets its commonest.
     """
-    parts = ((code or "").lower(), name.lower(), name.translate(_SYLLABLES), name.translate(_INITIALS))
-    return " ".join(part for part in parts if part)
+    names = f"{name.lower()} {name.translate(_SYLLABLES)} {name.translate(_INITIALS)}" if name.strip() else name.lower()
+    return " ".join([code.lower(), names] if code and names else [code.lower() if code else names])

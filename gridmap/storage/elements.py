@@ -370,7 +370,7 @@ class _Encoded:
             one.name,
             self.blobs[at] if is_embedded else _EWKB_START[self.wkb[at][:5]] + self.wkb[at][5:].hex(),
             self.properties[at],
-            one.source.value,
+            _SOURCES[one.source],
             one.revision,
             one.sequence,
             time_text(one.verified_at),
@@ -401,6 +401,7 @@ class _EwkbStart(dict[bytes, str]):
 
 
 _EWKB_START = _EwkbStart()
+_SOURCES = {one: one.value for one in Source}
 
 
 def _encode(elements: list[Element]) -> _Encoded:
