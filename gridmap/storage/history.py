@@ -205,6 +205,20 @@ def as_of(connection: Connection, layer: str, at: datetime) -> list[Element]:
     return [one.element for one in states if one.element is not None and not one.element.is_retired]
 
 
+def redacted_at(connection: Connection, ids: Sequence[str], at: datetime) -> list[str]:
+    """Those of `ids` whose state at `at` (inclusive) was redacted."""
+    found: list[str] = []
+    for start in range(0, len(ids), _CHUNK):
+        newest = (
+            select(func.max(table.c.pk))
+            .where(table.c.element_id.in_(ids[start : start + _CHUNK]), table.c.at <= at)
+            .group_by(table.c.element_id)
+        )  # fmt: skip
+        statement = select(table.c.element_id).where(table.c.pk.in_(newest), table.c.payload.is_(None))
+        found += connection.execute(statement).scalars()
+    return found
+
+
 def element_as_of(connection: Connection, element_id: str, at: datetime) -> Element | None:
     """One element as it stood at `at` (inclusive); None before its first revision or where redacted."""
     statement = (

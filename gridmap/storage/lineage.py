@@ -103,7 +103,9 @@ def holders(connection: Connection, layer: str, codes: Iterable[str]) -> dict[st
 def all_holders(connection: Connection, layer: str) -> dict[str, str]:
     """Ids of the layer's elements that once had a code and gave it up, or have one that followed, by code."""
     rows = connection.execute(
-        select(table.c.from_code, table.c.from_id, table.c.to_code, table.c.to_id).where(table.c.layer == layer)
+        select(table.c.from_code, table.c.from_id, table.c.to_code, table.c.to_id).where(
+            table.c.layer == layer
+        )
     )
     found: dict[str, str] = {}
     for row in rows:
@@ -149,3 +151,20 @@ def undo(connection: Connection, sequence: int, undone_in: int) -> None:
         .values(undone_in=undone_in)
     )
     connection.execute(update(table).where(table.c.undone_in == sequence).values(undone_in=None))
+
+
+def undo_after(connection: Connection, layer: str, sequence: int, undone_in: int) -> None:
+    """Let the layer's steps stand as they stood after commit `sequence`: later ones are taken back in `undone_in`."""
+    mine = table.c.layer == layer
+    connection.execute(
+        update(table)
+        .where(mine, table.c.sequence > sequence, table.c.undone_in.is_(None))
+        .values(undone_in=undone_in)
+    )
+    connection.execute(
+        update(table)
+        .where(
+            mine, table.c.sequence <= sequence, table.c.undone_in > sequence, table.c.undone_in < undone_in
+        )
+        .values(undone_in=None)
+    )
