@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, FrameLocator, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, FrameLocator, Page, expect, sync_playwright
 
 from gridmap.domain.elements import Element
 from gridmap.setup.system import find_chromium
@@ -14,6 +14,9 @@ from tests.support.browser import CHROMIUM_ARGUMENTS, Watch
 from tests.support.live import Live, OpenMap, map_frame, reset_map, running_application
 from tests.support.mapping import make_station
 from tests.support.requirements import absent
+
+# A busy machine is slow, not wrong: an expectation that holds is met at once all the same.
+expect.set_options(timeout=30_000)
 
 DESKTOP = {"width": 1440, "height": 900}
 TABLET = {"width": 1024, "height": 768}
@@ -61,7 +64,7 @@ def new_context(browser: Browser, watch: Watch) -> Iterator[Callable[..., Browse
         context = browser.new_context(
             **({"viewport": DESKTOP, "locale": "zh-CN", "accept_downloads": True} | options)
         )
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(30_000)
         watch.follow(context)
         made.append(context)
         return context
