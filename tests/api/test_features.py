@@ -24,16 +24,25 @@ def rels(document: dict[str, Any]) -> dict[str, str]:
 # --- reading ---------------------------------------------------------------------------------------------
 
 
-def test_pages_follow_one_another_and_hold_everything_once(quiet_world: World) -> None:
-    client, url, seen = quiet_world.client(VIEWER), f"{ITEMS}?limit=4", []
+@pytest.mark.parametrize("limit", [1, 3, 4, 6, 100])
+def test_pages_follow_one_another_and_hold_everything_once(quiet_world: World, limit: int) -> None:
+    client, url, seen = quiet_world.client(VIEWER), f"{ITEMS}?limit={limit}", []
     while url:
         page = client.get(url).json()
         assert (page["numberMatched"], page["numberReturned"]) == (6, len(page["features"]))
+        assert page["features"], "a link leads to an empty page"
         seen += [one["properties"]["code"] for one in page["features"]]
         url = rels(page).get("next")
 
     assert seen == [f"JWZ{n:02}" for n in range(1, 7)]
+
+
+def test_a_page_leads_back(quiet_world: World) -> None:
+    client = quiet_world.client(VIEWER)
+    page = client.get(f"{ITEMS}?limit=4&offset=3").json()
+
     assert rels(page)["prev"].endswith("limit=4&offset=0")
+    assert "prev" not in rels(client.get(rels(page)["prev"]).json())
 
 
 def test_links_keep_the_filters(quiet_world: World) -> None:

@@ -78,6 +78,24 @@ def test_areas_keep_their_ground_their_holes_and_the_right_direction(made: list[
         assert back.equals(shape)
 
 
+@settings(max_examples=20, deadline=None)
+@given(boxes, st.booleans())
+def test_outer_rings_run_clockwise_on_the_screen_and_holes_against_it(made: BaseGeometry, is_reversed: bool) -> None:
+    west, north, east, south = made.bounds
+    hole = shapely.box(west + (east - west) / 4, north, east, south).intersection(made).buffer(-0.4, join_style="mitre")
+    ring = shapely.difference(made, hole) if hole.area > 50 else made
+    [feature] = ours(array(shapely.reverse(ring) if is_reversed else ring))
+    shell, *holes = feature["geometry"]["coordinates"]
+
+    # the surveyor's formula with y down, as the format prescribes
+    def area(positions: list[list[int]]) -> float:
+        pairs = zip(positions, positions[1:] + positions[:1], strict=True)
+        return sum(x1 * y2 - x2 * y1 for (x1, y1), (x2, y2) in pairs)
+
+    assert area(shell) > 0
+    assert all(area(one) < 0 for one in holes)
+
+
 def test_many_parts_share_one_feature_and_keep_their_order() -> None:
     area = shapely.union_all([shapely.box(n * 100, 0, n * 100 + 50, 50) for n in range(4)])
     [feature] = ours(array(area))
