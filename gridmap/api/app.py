@@ -23,7 +23,7 @@ from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, Match, Mount, NoMatchFound, Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gridmap.api import collections, district, features, files, openapi, session, tilesets
+from gridmap.api import collections, district, exports, features, files, openapi, session, tilesets
 from gridmap.api.calls import GetDistrict, Handler, Resource, nothing_here, with_problems
 from gridmap.api.events import ChangeStream
 from gridmap.api.security import SecurityHeaders
@@ -112,6 +112,7 @@ def _api(get_district: GetDistrict) -> Router:
         ("/api/search", district.search),
         ("/api/identify", district.identify),
         ("/api/grids/{layer}", district.grids),
+        ("/api/export/{layer}", exports.export),
         ("/api/elements/{layer}/{id}", district.element),
         ("/api/elements/{layer}/{id}/history", district.history),
         ("/api/elements/{layer}/{id}/as-of", district.as_of),

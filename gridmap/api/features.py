@@ -11,7 +11,7 @@ from gridmap.api.calls import Call, answer, empty, encoded
 from gridmap.api.collections import GEOJSON, filter_names, link, seen_layer
 from gridmap.domain.elements import time_text
 from gridmap.domain.layers import FieldType, Layer
-from gridmap.services import access, documents, elements
+from gridmap.services import documents, elements
 from gridmap.services.elements import Receipt
 from gridmap.storage.elements import Query
 
@@ -53,7 +53,7 @@ def _query(call: Call, layer: Layer) -> Query:
         box=parameters.box(call),
         equals=_equals(call, layer),
         text=parameters.text(call, "q").strip(),
-        grid=_grid(call),
+        grid=parameters.grid(call),
         updated_from=since,
         updated_until=until,
     )
@@ -74,18 +74,6 @@ def _stored_text(layer: Layer, name: str, value: str) -> str:
         return str(int(number)) if field.type is FieldType.INTEGER and number.is_integer() else repr(number)
     except (ValueError, OverflowError):
         return value
-
-
-def _grid(call: Call) -> tuple[str, str] | None:
-    value = parameters.text(call, "grid")
-    if not value:
-        return None
-    layer_id, colon, code = value.partition(":")
-    if not layer_id or not colon or not code:
-        raise parameters.BadParameter("grid", "must be layer:code", "应为“网格图层:编码”")
-    layer = call.district.catalogue.layer(layer_id)
-    access.require_sight(call.district, call.user, layer)
-    return layer.id, code
 
 
 def _page_links(call: Call, layer: Layer, limit: int, offset: int, total: int) -> list[dict[str, str]]:

@@ -12,7 +12,7 @@ from gridmap.api.calls import BadRequest, Call
 from gridmap.domain.elements import parse_time
 from gridmap.domain.privacy import find_personal_data
 from gridmap.errors import InvalidInput
-from gridmap.services import elements
+from gridmap.services import access, elements
 
 CRS84 = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
 # GeoJSON's own coordinate system under the names that clients send
@@ -175,6 +175,19 @@ def _bound(value: str, *, is_end: bool, is_open_allowed: bool) -> datetime | boo
 
 
 _LAST_DAY = datetime(9999, 12, 31, tzinfo=UTC)
+
+
+def grid(call: Call, name: str = "grid") -> tuple[str, str] | None:
+    """`layer:code` of a grid whose layer the user sees; None when the parameter is missing."""
+    value = text(call, name)
+    if not value:
+        return None
+    layer_id, colon, code = value.partition(":")
+    if not layer_id or not colon or not code:
+        raise BadParameter(name, "must be layer:code", "应为“网格图层:编码”")
+    layer = call.district.catalogue.layer(layer_id)
+    access.require_sight(call.district, call.user, layer)
+    return layer.id, code
 
 
 def require_crs84(call: Call, *parameters: str) -> None:
