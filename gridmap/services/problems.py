@@ -30,14 +30,16 @@ def problem(error: BaseException) -> dict[str, Any]:
     """
     if not isinstance(error, GridmapError):
         return _unexpected(error)
+    # by its class: a fact may bear one of these names
+    kind = type(error)
     document: dict[str, Any] = {
-        "type": f"/problems/{kebab(type(error).__name__)}",
-        "title": error.title,
-        "status": error.status,
+        "type": f"/problems/{kebab(kind.__name__)}",
+        "title": kind.title,
+        "status": kind.status,
         "detail": error.chinese(),
         "english": str(error),
     }
-    if error.status >= 500:
+    if kind.status >= 500:
         document["reference"] = _reference(error)
     for name, value in error.facts.items():
         if name not in _RESERVED and is_plain(value := plain(value)):
