@@ -421,6 +421,46 @@ def transfer(
     return _run(district, user, order, reason, False, False, None)
 
 
+def redraw(
+    district: District,
+    user: User,
+    layer_id: str,
+    outlines: Mapping[str, BaseGeometry],
+    *,
+    base_revisions: Mapping[str, int],
+    reason: str = "",
+) -> GridReceipt:
+    """
+    Give several grids new outlines (lon, lat) at once, as another program drew them: nothing is handed over.
+
+    Refused when they overlap, or leave ground to nobody, by more than 1 m²; vertices that neighbours lack are
+    put in.
+
+    Raises
+    ------
+    As `move_border`; an edit outside the user's area is refused and not proposed
+    """
+    layer = _require_grids(district, user, layer_id, *outlines.values())
+
+    def plan() -> Plan:
+        grids = [_present(district, layer, one, base_revisions.get(one)) for one in outlines]
+        shapes = [*(one.geometry for one in grids), *outlines.values()]
+        sight = _around(district, layer, shapes, list(outlines))
+        areas = sight.areas
+        for at, one in enumerate(sight.grids):
+            areas[at] = outlines.get(one.id, one.geometry)
+        if shapely.is_valid(areas).all():
+            missing: dict[int, list[tuple[float, float]]] = {}
+            for vertex in ground.loose_vertices(areas):
+                missing.setdefault(vertex.j, []).append(vertex.place)
+            for at, places in missing.items():
+                areas[at] = ground.with_vertices(areas[at], places)
+        return Plan(layer, sight.by_id, sight.as_of, _others(sight, Edit(areas)))
+
+    order = _Order("redraw", f"重画{layer.title}", plan, dict)
+    return _run(district, user, order, reason, False, False, None)
+
+
 def undo(district: District, user: User, sequence: int) -> GridReceipt:
     """
     Take a whole grid edit back, exactly; refused when somebody wrote one of its grids since.
