@@ -317,13 +317,30 @@ def save(
         return []
     if len(elements) >= _BULK and commit.connection.engine.dialect.name == "sqlite":
         sqlite.prepare_bulk(commit.connection)
-    stored = [_stamped(one, commit) for one in elements]
-    encoded = _encode(stored)
-    is_new = np.array([one.revision == 1 for one in stored], dtype=bool)
-    _insert(commit.connection, encoded, np.flatnonzero(is_new).tolist())
-    _update(commit.connection, encoded, np.flatnonzero(~is_new).tolist())
-    append(commit, stored, encoded.payloads, operation, bases or [None] * len(stored))
+    stored: list[Element] = []
+    fresh: list[Element] = []
+    # chunk by chunk, so that what was encoded is written while it is warm, and gone before the next
+    for start in range(0, len(elements), _CHUNK):
+        part = [_stamped(one, commit) for one in elements[start : start + _CHUNK]]
+        encoded = _encode(part)
+        is_new = [one.revision == 1 for one in part]
+        _insert(commit.connection, encoded, [at for at, new in enumerate(is_new) if new])
+        _update(commit.connection, encoded, [at for at, new in enumerate(is_new) if not new])
+        seen = bases[start : start + _CHUNK] if bases else [None] * len(part)
+        append(commit, part, encoded.payloads, operation, seen)
+        stored += part
+        fresh += [one for one, new in zip(part, is_new, strict=True) if new]
+    if fresh and commit.connection.engine.dialect.name == "sqlite":
+        _index_new(commit.connection, fresh)
     return stored
+
+
+def _index_new(connection: Connection, fresh: Sequence[Element]) -> None:
+    """Write the boxes of elements that were inserted just now, one after the other."""
+    last = connection.exec_driver_sql("SELECT seq FROM sqlite_sequence WHERE name = 'element'").scalar_one()
+    geometries = np.empty(len(fresh), dtype=object)
+    geometries[:] = [one.geometry for one in fresh]
+    sqlite.index_boxes(connection, range(last + 1 - len(fresh), last + 1), geometries, is_new=True)
 
 
 def _stamped(one: Element, commit: Commit) -> Element:
@@ -425,8 +442,6 @@ def _insert(connection: Connection, encoded: _Encoded, which: list[int]) -> None
     last = connection.exec_driver_sql("SELECT seq FROM sqlite_sequence WHERE name = 'element'").scalar() or 0
     rows = [(pk, *encoded.row(at, is_embedded=True)) for pk, at in enumerate(which, last + 1)]
     bulk.insert(connection, "element", ("pk", *_ROW), rows)
-    keys = range(last + 1, last + 1 + len(which))
-    sqlite.index_boxes(connection, keys, encoded.geometries[which], is_new=True)
 
 
 def _update(connection: Connection, encoded: _Encoded, which: list[int]) -> None:
