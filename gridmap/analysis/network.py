@@ -106,6 +106,7 @@ class RoadGraph:
         self._inside = np.empty(len(node_xy), np.int32)  # public number -> inside number
         self._inside[self._order] = np.arange(len(node_xy), dtype=np.int32)
         self._matrices: dict[tuple[str, bool], sparse.csr_matrix] = {}
+        self._streets_by: dict[str, tuple[Floats, Floats]] = {}
 
     @classmethod
     def from_edges(
@@ -121,8 +122,9 @@ class RoadGraph:
         """
         A network from its edges.
 
-        Of parallel edges the cheapest counts; a loop is kept but leads nowhere. Leave edges that a mode may
-        not use out instead of giving them endless seconds.
+        Edges between the same two nodes are one street: in each direction the cheapest counts, also for
+        points that stand beside it (a two-way street may come as two one-way edges). A loop is kept but
+        leads nowhere. Leave edges that a mode may not use out instead of giving them endless seconds.
 
         Parameters
         ----------
@@ -245,19 +247,39 @@ class RoadGraph:
 
     # costs between points beside the network
 
+    @cached_property
+    def edge_index(self) -> EdgeIndex:
+        """Where the streets lie, for snapping; built when first asked for."""
+        street = self._streets
+        return EdgeIndex(self.node_xy[self.tail[street]], self.node_xy[self.head[street]])
+
+    @cached_property
+    def _streets(self) -> Ints:
+        """The first edge of each pair of nodes, which stands for all edges between them."""
+        pair = np.sort(np.stack([self.tail, self.head], axis=1), axis=1)
+        return np.sort(np.unique(pair, axis=0, return_index=True)[1])
+
     def snap(
         self,
         points_xy: ArrayLike,
         *,
         max_distance_m: float,
         barriers: Iterable[shapely.Geometry] | None = None,
+        is_exact: bool = True,
     ) -> Snap:
         """
         The nearest place on an edge for each point, not across a barrier (see `snapping.snap`).
 
-        Edges are straight between their nodes; a bent road is several edges.
+        Edges are straight between their nodes; a bent road is several edges. Of edges between the same two
+        nodes the first is named.
         """
-        return snap_points(self._edge_index, points_xy, max_distance_m=max_distance_m, barriers=barriers)
+        found = snap_points(
+            self.edge_index, points_xy, max_distance_m=max_distance_m, barriers=barriers, is_exact=is_exact
+        )
+        if len(self.tail) == 0:
+            return found
+        edge = np.where(found.is_snapped, self._streets[found.edge], -1)
+        return Snap(edge, found.fraction, found.offset_m)
 
     def point_cost(
         self,
@@ -328,9 +350,8 @@ class RoadGraph:
         off_road_mps: float = OFF_ROAD_MPS,
     ) -> Floats:
         """Costs of snapped targets, given the sources' costs at every node (as `node_cost` returns them)."""
-        cost = self._edge_cost(by)
         turned = Direction.TO_SOURCES if direction is Direction.FROM_SOURCES else Direction.FROM_SOURCES
-        by_tail, by_head = self._end_costs(targets, by, turned, off_road_mps)
+        by_tail, by_head = self.end_costs(targets, by=by, direction=turned, off_road_mps=off_road_mps)
         edge = np.where(targets.is_snapped, targets.edge, 0)
         if len(self.tail) == 0:
             return np.full((len(sources), len(targets)), np.inf)
@@ -342,11 +363,34 @@ class RoadGraph:
             if direction is Direction.TO_SOURCES:
                 forward = -forward
             own = targets.edge[column]
-            allowed = (forward >= 0) | ~self.oneway[own]
+            there, back = self._street_costs(by)
+            along = _part(np.abs(forward), np.where(forward >= 0, there[own], back[own]))
             walk = (sources.offset_m[row] + targets.offset_m[column]) * _off_road(by, off_road_mps)
-            along = np.where(allowed, np.abs(forward) * cost[own] + walk, np.inf)
-            np.minimum.at(result, (row, column), along)
+            np.minimum.at(result, (row, column), along + walk)
         return result
+
+    def end_costs(
+        self,
+        points: Snap,
+        *,
+        by: By = "seconds",
+        direction: Direction = Direction.FROM_SOURCES,
+        off_road_mps: float = OFF_ROAD_MPS,
+    ) -> tuple[Floats, Floats]:
+        """
+        Cost from each point to its edge's tail and to its head (`TO_SOURCES`: from them to the point).
+
+        Infinite against a one-way edge and for points off the network.
+        """
+        if len(self.tail) == 0:
+            return np.full(len(points), np.inf), np.full(len(points), np.inf)
+        there, back = self._street_costs(by)
+        is_leaving = direction is Direction.FROM_SOURCES
+        to_tail, to_head = (back, there) if is_leaving else (there, back)
+        edge = np.where(points.is_snapped, points.edge, 0)
+        fraction = np.where(points.is_snapped, points.fraction, 0.0)
+        walk = points.offset_m * _off_road(by, off_road_mps)  # infinite off the network
+        return _part(fraction, to_tail[edge]) + walk, _part(1 - fraction, to_head[edge]) + walk
 
     def nearest_to_points(
         self,
@@ -414,10 +458,6 @@ class RoadGraph:
 
     # inside
 
-    @cached_property
-    def _edge_index(self) -> EdgeIndex:
-        return EdgeIndex(self.node_xy[self.tail], self.node_xy[self.head])
-
     def _edge_cost(self, by: By) -> Floats:
         if by == "seconds":
             return self.seconds
@@ -439,6 +479,29 @@ class RoadGraph:
                 start, goal = goal, start
             self._matrices[key] = _cheapest_arcs(start, goal, np.r_[cost, cost[both]], len(self.node_xy))
         return self._matrices[key]
+
+    def _street_costs(self, by: By) -> tuple[Floats, Floats]:
+        """
+        Per edge the least cost from its tail to its head and back, over all edges between the two.
+
+        Infinite where no edge leads that way.
+        """
+        if by not in self._streets_by:
+            matrix, n = self._matrix(by, False), len(self.node_xy)
+            arcs = np.repeat(np.arange(n), np.diff(matrix.indptr)) * n + matrix.indices
+            tail, head = self._inside[self.tail].astype(np.int64), self._inside[self.head].astype(np.int64)
+            costs = []
+            for wanted in (tail * n + head, head * n + tail):
+                place = np.minimum(np.searchsorted(arcs, wanted), max(0, len(arcs) - 1))
+                known = arcs[place] == wanted if len(arcs) else np.zeros(len(wanted), bool)
+                found = np.full(len(wanted), np.inf)
+                found[known] = matrix.data[place[known]]
+                costs.append(found)
+            is_loop = self.tail == self.head  # in no matrix
+            costs[0][is_loop] = self._edge_cost(by)[is_loop]
+            costs[1][is_loop & ~self.oneway] = self._edge_cost(by)[is_loop & ~self.oneway]
+            self._streets_by[by] = (costs[0], costs[1])
+        return self._streets_by[by]
 
     def _spread(
         self, entries: _Entries, count: int, limit: float, by: By, direction: Direction
@@ -468,30 +531,8 @@ class RoadGraph:
     def _placed(self, entries: _Entries) -> _Entries:
         return _Entries(entries.source, self._inside[entries.node], entries.ahead)
 
-    def _end_costs(
-        self, points: Snap, by: By, direction: Direction, off_road_mps: float
-    ) -> tuple[Floats, Floats]:
-        """
-        Cost from each point to its edge's tail and head (`TO_SOURCES`: from them to the point).
-
-        Infinite against a one-way edge and for points off the network.
-        """
-        cost = self._edge_cost(by)
-        if len(cost) == 0:
-            return np.full(len(points), np.inf), np.full(len(points), np.inf)
-        edge = np.where(points.is_snapped, points.edge, 0)
-        walk = points.offset_m * _off_road(by, off_road_mps)
-        to_tail = np.where(points.is_snapped, points.fraction * cost[edge] + walk, np.inf)
-        to_head = np.where(points.is_snapped, (1 - points.fraction) * cost[edge] + walk, np.inf)
-        # leaving a point, the tail lies against the way; reaching it, the head does
-        if direction is Direction.FROM_SOURCES:
-            to_tail[self.oneway[edge]] = np.inf
-        else:
-            to_head[self.oneway[edge]] = np.inf
-        return to_tail, to_head
-
     def _ends(self, points: Snap, by: By, direction: Direction, off_road_mps: float) -> _Entries:
-        to_tail, to_head = self._end_costs(points, by, direction, off_road_mps)
+        to_tail, to_head = self.end_costs(points, by=by, direction=direction, off_road_mps=off_road_mps)
         edge = np.where(points.is_snapped, points.edge, 0)
         if len(self.tail) == 0:
             return _Entries(np.zeros(0, np.intp), np.zeros(0, np.intp), np.zeros(0))
@@ -549,6 +590,11 @@ def _same_edge(sources: Snap, targets: Snap) -> tuple[Ints, Ints]:
     row = np.repeat(wanted, counts)
     offset = np.arange(len(row)) - np.repeat(np.cumsum(counts) - counts, counts)
     return row, by_edge[np.repeat(first, counts) + offset]
+
+
+def _part(fraction: Floats, cost: Floats) -> Floats:
+    """Part of a cost; none of an impossible way costs nothing."""
+    return np.multiply(fraction, cost, out=np.zeros(np.shape(fraction)), where=fraction > 0)
 
 
 def _off_road(by: By, off_road_mps: float) -> float:

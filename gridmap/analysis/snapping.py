@@ -18,7 +18,9 @@ Ints = NDArray[np.intp]
 _SPACING_M = 12.0
 _STANDING_M = 0.01
 _FIRST_LOOK = 8
+_SECOND_LOOK = 24
 _QUERIES_AT_ONCE = 100_000
+_LINES_AT_ONCE = 400_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,6 +89,29 @@ class EdgeIndex:
             self._nearest_into(result, xy, rows, max_distance_m, min(_FIRST_LOOK, self._tree.n))
         return result
 
+    def nearest_by_sample(self, xy: Floats, max_distance_m: float) -> Snap:
+        """
+        The edge of the nearest sample, within 6 m of the nearest edge: several times faster than `nearest`.
+
+        For raster cells, whose own size is larger than that.
+        """
+        result = _nowhere(len(xy))
+        if len(xy) == 0 or self._tree.n == 0:
+            return result
+        farthest = float(np.hypot(max_distance_m, self._reach)) + 1e-9
+        distance, sample = self._tree.query(xy, distance_upper_bound=farthest)
+        rows = np.flatnonzero(np.isfinite(distance))
+        edge = self._owner[sample[rows]]
+        fraction, gap = self.project(xy[rows], edge)
+        near = gap <= max_distance_m
+        rows = rows[near]
+        result.edge[rows], result.fraction[rows], result.offset_m[rows] = (
+            edge[near],
+            fraction[near],
+            gap[near],
+        )
+        return result
+
     def _nearest_into(self, result: Snap, xy: Floats, rows: Ints, most_m: float, look: int) -> None:
         if len(rows) == 0 or self._tree.n == 0:
             return
@@ -112,14 +137,27 @@ class EdgeIndex:
         if unsure.size and look < self._tree.n:
             self._nearest_into(result, xy, unsure, most_m, min(look * 4, self._tree.n))
 
-    def all_within(self, point: Floats, distance_m: float) -> tuple[Ints, Floats, Floats]:
-        """Edges within a distance of one point, nearest first, with fraction and distance."""
-        samples = self._tree.query_ball_point(point, float(np.hypot(distance_m, self._reach)) * (1 + 1e-12))
-        edge = np.unique(self._owner[np.array(samples, np.intp)])
-        fraction, gap = self.project(np.broadcast_to(point, (len(edge), 2)), edge)
-        order = np.argsort(gap, kind="stable")
-        order = order[gap[order] <= distance_m]
-        return edge[order], fraction[order], gap[order]
+    def candidates(self, xy: Floats, look: int, max_distance_m: float) -> tuple[Ints, Floats, Floats, Floats]:
+        """
+        Edges near each point, from its `look` nearest samples: edge, fraction and distance, each (n, look).
+
+        By rising distance; infinite where there are fewer or they lie too far. Last, (n,) the distance below
+        which no edge can be missing.
+        """
+        farthest = float(np.hypot(max_distance_m, self._reach)) * (1 + 1e-12) + 1e-9
+        distance, sample = self._tree.query(xy, k=np.arange(1, look + 1), distance_upper_bound=farthest)
+        found = np.isfinite(distance)
+        edge = self._owner[np.where(found, sample, 0)]
+        fraction, gap = self.project(xy[:, None, :], edge)
+        gap[~found | (gap > max_distance_m)] = np.inf
+        order = np.argsort(gap, axis=1, kind="stable")
+        edge, fraction, gap = (np.take_along_axis(values, order, axis=1) for values in (edge, fraction, gap))
+        return edge, fraction, gap, np.sqrt(np.maximum(distance[:, -1] ** 2 - self._reach**2, 0.0))
+
+    @property
+    def samples(self) -> int:
+        """How many sample points there are."""
+        return int(self._tree.n)
 
 
 def snap(
@@ -128,6 +166,7 @@ def snap(
     *,
     max_distance_m: float,
     barriers: Iterable[shapely.Geometry] | None = None,
+    is_exact: bool = True,
 ) -> Snap:
     """
     The nearest place on the network for each point, within a distance and not across a barrier.
@@ -140,6 +179,7 @@ def snap(
     points_xy : (n, 2) metres, projected CRS of the index; empty or NaN rows stay unsnapped
     max_distance_m : metres, > 0; exactly this far still snaps
     barriers : lines or polygons in the same CRS
+    is_exact : false takes the edge of the nearest sample point, up to 6 m off, several times faster
     """
     xy = points_array(points_xy)
     if not max_distance_m > 0:
@@ -148,13 +188,16 @@ def snap(
         )
     result = _nowhere(len(xy))
     known = np.flatnonzero(np.isfinite(xy).all(axis=1))
-    found = index.nearest(xy[known], max_distance_m)
+    look_up = index.nearest if is_exact else index.nearest_by_sample
+    found = look_up(xy[known], max_distance_m)
     result.edge[known], result.fraction[known], result.offset_m[known] = (
         found.edge,
         found.fraction,
         found.offset_m,
     )
-    walls = np.array([wall for wall in barriers or () if not shapely.is_empty(wall)], dtype=object)
+    walls = np.array(
+        [wall for wall in (() if barriers is None else barriers) if not wall.is_empty], dtype=object
+    )
     if len(walls):
         _keep_off(index, xy, result, walls, max_distance_m)
     return result
@@ -167,19 +210,37 @@ def _keep_off(
     tree = shapely.STRtree(walls)
     rows = np.flatnonzero(result.edge >= 0)
     landing = index.start[result.edge[rows]] + result.fraction[rows, None] * index.step[result.edge[rows]]
-    for row in rows[crosses(tree, xy[rows], landing)].tolist():
-        edge, fraction, gap = index.all_within(xy[row], max_distance_m)
-        landing = index.start[edge] + fraction[:, None] * index.step[edge]
-        free = np.flatnonzero(~crosses(tree, np.broadcast_to(xy[row], landing.shape), landing))
-        if free.size:
-            pick = free[0]
-            result.edge[row], result.fraction[row], result.offset_m[row] = (
-                edge[pick],
-                fraction[pick],
-                gap[pick],
-            )
-        else:
-            result.edge[row], result.fraction[row], result.offset_m[row] = -1, np.nan, np.inf
+    rows = rows[crosses(tree, xy[rows], landing)]
+    result.edge[rows], result.fraction[rows], result.offset_m[rows] = -1, np.nan, np.inf
+    look = min(_SECOND_LOOK, index.samples)
+    while rows.size:
+        unsure = []
+        for start in range(0, len(rows), max(1, _LINES_AT_ONCE // look)):
+            part = rows[start : start + max(1, _LINES_AT_ONCE // look)]
+            unsure.append(part[_first_free(index, xy, result, part, tree, look, max_distance_m)])
+        rows = np.concatenate(unsure)
+        if look == index.samples:
+            return
+        look = min(look * 4, index.samples)
+
+
+def _first_free(
+    index: EdgeIndex, xy: Floats, result: Snap, rows: Ints, tree: shapely.STRtree, look: int, most_m: float
+) -> NDArray[np.bool_]:
+    """Snap rows to their nearest edge not behind a barrier; which of them must look farther for one."""
+    edge, fraction, gap, sure_m = index.candidates(xy[rows], look, most_m)
+    line, place = np.nonzero(np.isfinite(gap))
+    landing = index.start[edge[line, place]] + fraction[line, place, None] * index.step[edge[line, place]]
+    is_free = np.zeros(gap.shape, bool)
+    is_free[line, place] = ~crosses(tree, xy[rows[line]], landing)
+    found = is_free.any(axis=1)
+    first = is_free.argmax(axis=1)
+    into, own = rows[found], np.flatnonzero(found)
+    result.edge[into] = edge[own, first[own]]
+    result.fraction[into] = fraction[own, first[own]]
+    result.offset_m[into] = gap[own, first[own]]
+    nearest = np.where(found, gap[np.arange(len(rows)), first], np.inf)
+    return nearest > sure_m  # an edge not looked at might be nearer
 
 
 def crosses(tree: shapely.STRtree, start_xy: Floats, end_xy: Floats) -> NDArray[np.bool_]:

@@ -53,15 +53,20 @@ def with_points(roads: Roads, points: Snap, by: str, off_road: float) -> nx.DiGr
     graph = nx.DiGraph()
     graph.add_nodes_from(range(len(roads.node_xy)))
     for edge in range(len(roads.tail)):
-        here = sorted((float(points.fraction[k]), k) for k in np.flatnonzero(points.edge == edge).tolist())
-        stops = [
-            (0.0, int(roads.tail[edge])),
-            *((f, ("foot", k)) for f, k in here),
-            (1.0, int(roads.head[edge])),
-        ]
+        tail, head = int(roads.tail[edge]), int(roads.head[edge])
+        stops: list = [(0.0, tail), (1.0, head)]
+        for k in np.flatnonzero(points.is_snapped).tolist():
+            # edges between the same nodes are one street, whichever of them the point is said to stand on
+            along = float(points.fraction[k])
+            named = (int(roads.tail[points.edge[k]]), int(roads.head[points.edge[k]]))
+            if named == (tail, head):
+                stops.append((along, ("foot", k)))
+            elif named == (head, tail):
+                stops.append((1 - along, ("foot", k)))
+        stops.sort(key=lambda stop: stop[0])
         for (f, a), (g, b) in zip(stops, stops[1:], strict=False):
             _cheaper(graph, a, b, (g - f) * cost[edge])
-            if not roads.oneway[edge]:
+            if not roads.oneway[edge] or f == g:
                 _cheaper(graph, b, a, (g - f) * cost[edge])
     for k in np.flatnonzero(points.is_snapped).tolist():
         walk = float(points.offset_m[k]) * off_road

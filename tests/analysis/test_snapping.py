@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gridmap.analysis.network import RoadGraph
+from gridmap.analysis.snapping import snap
 
 
 def roads(node_xy: list, edges: list[tuple[int, int]]) -> RoadGraph:
@@ -27,24 +28,24 @@ def test_the_snapped_place_is_the_nearest_of_all_edges(seed: int) -> None:
     most = float(rng.choice([5.0, 100.0, 5000.0]))
     lines = shapely.linestrings(np.stack([node_xy[tail], node_xy[head]], axis=1))
     gap = shapely.distance(shapely.points(points)[:, None], lines[None])
-    snap = graph.snap(points, max_distance_m=most)
-    assert (snap.is_snapped == (gap.min(axis=1) <= most)).all()
-    on = snap.is_snapped
-    np.testing.assert_allclose(snap.offset_m[on], gap.min(axis=1)[on], atol=1e-9)
+    snapped = graph.snap(points, max_distance_m=most)
+    assert (snapped.is_snapped == (gap.min(axis=1) <= most)).all()
+    on = snapped.is_snapped
+    np.testing.assert_allclose(snapped.offset_m[on], gap.min(axis=1)[on], atol=1e-9)
     place = (
-        node_xy[tail][snap.edge[on]]
-        + snap.fraction[on, None] * (node_xy[head] - node_xy[tail])[snap.edge[on]]
+        node_xy[tail][snapped.edge[on]]
+        + snapped.fraction[on, None] * (node_xy[head] - node_xy[tail])[snapped.edge[on]]
     )
-    np.testing.assert_allclose(np.hypot(*(place - points[on]).T), snap.offset_m[on], atol=1e-9)
-    assert (snap.edge[~on] == -1).all()
-    assert np.isinf(snap.offset_m[~on]).all()
+    np.testing.assert_allclose(np.hypot(*(place - points[on]).T), snapped.offset_m[on], atol=1e-9)
+    assert (snapped.edge[~on] == -1).all()
+    assert np.isinf(snapped.offset_m[~on]).all()
 
 
 def test_a_point_exactly_at_the_distance_snaps_and_a_missing_place_does_not() -> None:
     graph = roads([[0, 0], [100, 0]], [(0, 1)])
-    snap = graph.snap([[25, 30], [25, 30.001], [np.nan, 0]], max_distance_m=30)
-    assert snap.is_snapped.tolist() == [True, False, False]
-    assert snap.fraction[0] == pytest.approx(0.25)
+    snapped = graph.snap([[25, 30], [25, 30.001], [np.nan, 0]], max_distance_m=30)
+    assert snapped.is_snapped.tolist() == [True, False, False]
+    assert snapped.fraction[0] == pytest.approx(0.25)
     assert len(graph.snap([], max_distance_m=30)) == 0
 
 
@@ -53,18 +54,18 @@ def test_a_snap_across_a_canal_goes_to_the_own_bank_instead() -> None:
     graph = roads([[0, 0], [100, 0], [0, 60], [100, 60]], [(0, 1), (2, 3)])
     canal = shapely.LineString([(-50, 10), (150, 10)])
     assert graph.snap([[50, 20]], max_distance_m=100).edge.tolist() == [0]
-    snap = graph.snap([[50, 20]], max_distance_m=100, barriers=[canal])
-    assert snap.edge.tolist() == [1]
-    assert snap.offset_m.tolist() == [40]
-    snap = graph.snap([[50, 20]], max_distance_m=39, barriers=[canal])
-    assert snap.edge.tolist() == [-1]  # refused rather than led through water
+    snapped = graph.snap([[50, 20]], max_distance_m=100, barriers=[canal])
+    assert snapped.edge.tolist() == [1]
+    assert snapped.offset_m.tolist() == [40]
+    snapped = graph.snap([[50, 20]], max_distance_m=39, barriers=[canal])
+    assert snapped.edge.tolist() == [-1]  # refused rather than led through water
 
 
 def test_water_as_an_area_blocks_and_a_gap_in_it_does_not() -> None:
     graph = roads([[0, 0], [100, 0]], [(0, 1)])
     water = [shapely.box(-50, 5, 40, 10), shapely.box(60, 5, 150, 10), shapely.Polygon()]
-    snap = graph.snap([[50, 20], [20, 20], [20, 7]], max_distance_m=100, barriers=water)
-    assert snap.edge.tolist() == [0, -1, -1]
+    snapped = graph.snap([[50, 20], [20, 20], [20, 7]], max_distance_m=100, barriers=water)
+    assert snapped.edge.tolist() == [0, -1, -1]
 
 
 def test_a_road_along_the_bank_is_reached_from_the_bank() -> None:
@@ -74,3 +75,40 @@ def test_a_road_along_the_bank_is_reached_from_the_bank() -> None:
     assert graph.snap([[50, 20], [50, 0]], max_distance_m=100, barriers=[bank]).edge.tolist() == [0, 0]
     jetty = shapely.LineString([(50, 20), (50, 60)])
     assert graph.snap([[50, 20]], max_distance_m=100, barriers=[jetty]).edge.tolist() == [0]
+
+
+@settings(max_examples=15, deadline=None)
+@given(seed=st.integers(0, 100_000))
+def test_behind_walls_the_nearest_reachable_edge_is_found(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    node_xy = rng.random((40, 2)) * 300
+    tail, head = rng.integers(0, 40, (2, 50))
+    graph = RoadGraph.from_edges(node_xy, tail, head, np.ones(50), length_m=np.ones(50))
+    points = rng.random((30, 2)) * 300
+    ends = rng.random((6, 2, 2)) * 300
+    walls = list(shapely.linestrings(ends))
+    snapped = graph.snap(points, max_distance_m=150, barriers=walls)
+    lines = shapely.linestrings(np.stack([node_xy[tail], node_xy[head]], axis=1))
+    for row, place in enumerate(shapely.points(points)):
+        gaps = []
+        for edge, line in enumerate(lines):
+            way = shapely.shortest_line(place, line)
+            if way.length <= 150 and not any(way.intersects(wall) for wall in walls):
+                gaps.append((way.length, edge))
+        if gaps:
+            assert snapped.offset_m[row] == pytest.approx(min(gaps)[0], abs=1e-9)
+        else:
+            assert snapped.edge[row] == -1
+
+
+def test_the_quick_look_is_at_most_half_a_sample_off() -> None:
+    rng = np.random.default_rng(6)
+    node_xy = rng.random((60, 2)) * 800
+    tail, head = rng.integers(0, 60, (2, 90))
+    graph = RoadGraph.from_edges(node_xy, tail, head, np.ones(90), length_m=np.ones(90))
+    points = rng.random((400, 2)) * 800
+    exact = graph.snap(points, max_distance_m=100)
+    quick = snap(graph.edge_index, points, max_distance_m=100, is_exact=False)
+    both = exact.is_snapped & quick.is_snapped
+    assert (quick.offset_m[both] <= exact.offset_m[both] + 6).all()
+    assert (exact.is_snapped == quick.is_snapped).mean() > 0.98
