@@ -13,7 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gridmap.api.calls import GetDistrict
+from gridmap.api.calls import BadRequest, GetDistrict, refusal
 from gridmap.errors import GridmapError
 from gridmap.settings import Settings, TileSource
 
@@ -96,7 +96,8 @@ class SecurityHeaders:
             await self.app(scope, receive, send)
             return
         settings = await self._deployment.settings()
-        headers = self._headers(scope, settings)
+        is_data = is_below(scope, settings, "/api", "/ogc")
+        headers = self._headers(settings, is_data=is_data)
 
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -105,11 +106,16 @@ class SecurityHeaders:
                     given.setdefault(name, value)
             await send(message)
 
-        await self.app(scope, receive, with_headers)
+        if is_data and _climbs(scope["path"]):
+            # Streamlit would refuse it too, but not as a problem document
+            error = BadRequest("the path climbs or holds control characters", zh="地址格式有误。")
+            await refusal(error)(scope, receive, with_headers)
+        else:
+            await self.app(scope, receive, with_headers)
 
-    def _headers(self, scope: Scope, settings: Settings | None) -> dict[str, str]:
+    def _headers(self, settings: Settings | None, *, is_data: bool) -> dict[str, str]:
         headers = dict(_PLAIN)
-        if is_below(scope, settings, "/api", "/ogc"):
+        if is_data:
             headers["Content-Security-Policy"] = _DATA_POLICY
         elif settings is None:
             headers["Content-Security-Policy"] = content_security_policy()
@@ -119,6 +125,10 @@ class SecurityHeaders:
         if settings is not None and settings.secure_cookies:
             headers["Strict-Transport-Security"] = _HSTS
         return headers
+
+
+def _climbs(path: str) -> bool:
+    return not path.isprintable() or ".." in path.replace("\\", "/").split("/")
 
 
 def is_below(scope: Scope, settings: Settings | None, *prefixes: str) -> bool:

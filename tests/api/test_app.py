@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from gridmap.api import app as calls_app
 from tests.api.conftest import World
 from tests.support.district import ADMIN, VIEWER
 
@@ -108,3 +111,11 @@ def test_assets_are_kept_for_good_only_with_their_version(quiet_world: World) ->
     assert client.get("/assets/leaflet-defaults.js", headers={"If-None-Match": plain.headers["etag"]}).status_code == 304
     assert client.get("/assets/%2e%2e/errors.py").status_code == 404
 
+
+
+def test_every_route_is_documented() -> None:
+    text = (Path(__file__).resolve().parents[2] / "docs" / "api.md").read_text("utf-8")
+    tables = [calls_app._api(lambda: None), calls_app._ogc(lambda: None)]  # type: ignore[arg-type,return-value]
+    paths = [route.path for table in tables for route in table.routes]
+
+    assert [path for path in paths if path not in text] == []

@@ -61,6 +61,14 @@ def test_every_response_carries_the_headers(quiet_world: World, path: str) -> No
     assert ("frame-ancestors 'none'" in headers["content-security-policy"]) == path.startswith(("/api", "/ogc"))
 
 
+@pytest.mark.parametrize("path", ["/api/..%2f..%2fetc", "/ogc/collections/..%5c..", "/api/%00", "/ogc/a%0ab"])
+def test_a_path_that_climbs_is_a_problem_document_before_anybody_else_sees_it(quiet_world: World, path: str) -> None:
+    answer = page_server(quiet_world).get(path)
+
+    assert (answer.status_code, answer.headers["content-type"]) == (400, "application/problem+json")
+    assert answer.headers["x-content-type-options"] == "nosniff"
+
+
 def test_a_response_keeps_what_it_says_itself(quiet_world: World) -> None:
     assert page_server(quiet_world).get("/map").headers["x-frame-options"] == "DENY"
 
