@@ -16,7 +16,7 @@ import numpy as np
 import shapely
 
 from gridmap.domain.crs import metric_crs_of, to_metric
-from gridmap.domain.layers import Layer
+from gridmap.domain.layers import GeometryType, Layer
 from gridmap.domain.roles import Permission, User
 from gridmap.services import access
 from gridmap.services.district import District
@@ -227,8 +227,9 @@ class _LayerCheck:
 
     def _outside(self) -> Iterator[Finding]:
         area = district_area(self.district, beside=self.layer.id)
-        # roads and waters run on beyond the border so that the way round is known
-        if area is None or self.layer.is_basemap or self.layer.id == "town":
+        # roads, waters and bridges go on beyond the border, so that the way round is known
+        network = {one.group for one in self.district.catalogue if one.is_basemap and one.geometry is GeometryType.LINE}
+        if area is None or self.layer.is_basemap or self.layer.group in network or self.layer.id == "town":
             return
         shapely.prepare(area)
         for at in np.flatnonzero(~shapely.intersects(area, self.geometry)).tolist():

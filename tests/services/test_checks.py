@@ -114,6 +114,16 @@ def test_what_lies_outside_or_too_close_is_told(district: District) -> None:
     assert warned(report) == {("workstation", "JWZ01", "outside_district"), ("workstation", "JWZ02", "near_duplicate")}
 
 
+def test_roads_and_bridges_may_go_on_beyond_the_border(district: District) -> None:
+    line = shapely.LineString([(121.59, 30.95), (121.7, 30.95)])
+    put(
+        district,
+        element("road", None, "出区路", line, **{"class": "primary"}),
+        element("crossing", None, "区外桥", shapely.Point(121.65, 30.95), kind="bridge"),
+    )
+    assert checks.validate(district, ADMIN).findings == ()
+
+
 def test_only_those_who_see_everything_validate(district: District) -> None:
     with pytest.raises(PermissionDenied):
         checks.validate(district, VIEWER)
