@@ -97,28 +97,44 @@ def measure() -> Iterator[Figure]:
 
 
 def _select(page: Page) -> float:
-    """Seconds from a click on a station to its name in the details panel."""
+    """Seconds from a click on a station to the panel that answers it (its details, or a choice of hits)."""
     frame = page.frame_locator(FRAME)
     found = []
     for number in range(1, 11):
-        code = f"JWZ{number:02}"
-        search = frame.get_by_role("combobox").or_(frame.get_by_placeholder("搜索编码、名称、拼音")).first
-        search.fill(code)
-        option = frame.get_by_role("option").first
-        option.wait_for()
-        option.click()
-        frame.get_by_text(code, exact=True).first.wait_for()
-        page.wait_for_timeout(1200)
-        inner = next(one for one in page.frames if "streamlit_folium" in one.url)
-        inner.evaluate("Gridmap.select && Gridmap.select.clear ? Gridmap.select.clear() : null")
-        page.keyboard.press("Escape")
-        page.wait_for_timeout(400)
-        box = frame.locator(".leaflet-container").bounding_box()
+        box = frame.get_by_role("combobox", name="搜索要素")
+        box.fill(f"JWZ{number:02}")
+        box.press("Enter")
+        title = frame.locator("#gm-right h2")
+        complete = frame.locator("#gm-right").get_by_text("经纬度").first
+        complete.wait_for()
+        # the station is in the middle of the free ground now; close the panel and click it there
+        page.wait_for_timeout(1500)
+        frame.locator("#gm-right").get_by_role("button", name="关闭").first.click()
+        title.wait_for(state="hidden")
+        place = _place_of(page, number)
         start = time.perf_counter()
-        page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-        frame.locator("[data-part=details], .gm-details, #gm-details").get_by_text(code).first.wait_for()
+        page.mouse.click(*place)
+        title.wait_for()
         found.append(time.perf_counter() - start)
     return statistics.median(found)
+
+
+def _place_of(page: Page, number: int) -> tuple[float, float]:
+    """Where station `number` is on the screen now."""
+    inner = next(one for one in page.frames if "streamlit_folium" in one.url)
+    x, y = inner.evaluate(
+        """async code => {
+            const answer = await (await fetch('/api/search?limit=1&q=' + code)).json();
+            const [lon, lat] = answer.results[0].center;
+            const at = Gridmap.app.map.latLngToContainerPoint([lat, lon]);
+            const box = Gridmap.app.map.getContainer().getBoundingClientRect();
+            return [box.left + at.x, box.top + at.y];
+        }""",
+        f"JWZ{number:02}",
+    )
+    outer = page.locator(FRAME).bounding_box()
+    assert outer is not None
+    return outer["x"] + x, outer["y"] + y
 
 
 def _save(page: Page, other: Page) -> tuple[float, float]:
