@@ -756,6 +756,7 @@ def _run(
 ) -> GridReceipt:
     for _ in range(_TRIES):
         plan = _sound(order.plan())
+        plan = replace(plan, warnings=(*plan.warnings, *_crossed_lines(district, plan)))
         receipt = GridReceipt(plan.changed, plan.created, plan.retired, plan.warnings)
         if not plan.changes:
             return replace(receipt, warnings=(*plan.warnings, "没有改动,未保存"))
@@ -776,6 +777,37 @@ def _run(
     raise GridsBusy(
         "others keep writing these grids; try again", zh="网格正被他人连续修改,未保存,请稍后再试。"
     )
+
+
+def _crossed_lines(district: District, plan: Plan) -> list[str]:
+    """
+    Warnings about grids that newly reach over the area their code begins with: a committee's line, say.
+
+    The catalogue names one parent; codes often name another area in between, which grids should not cross.
+    """
+    scheme, found = scheme_of(district, plan.layer.id), []
+    moved = [
+        (before, after)
+        for before, after in plan.changes
+        if after is not None and not after.is_retired and reverting.ground_moved(before, after)
+    ]
+    ended = [plan.before[one.id].geometry for one in plan.retired]
+    prefixes = {after.id: (after.code or "")[: -scheme.widths[-1]] for _, after in moved if after}
+    for other in district.catalogue.grids:
+        if other.id in (plan.layer.id, plan.layer.parent):
+            continue
+        areas = district.frames.by_code(other.id, sorted(set(prefixes.values())))
+        for before, after in moved:
+            area = areas.get(prefixes[after.id]) if after else None
+            if after is None or area is None or not area.is_valid:
+                continue
+            # a new grid goes on from those that ended
+            old = before.geometry if before is not None else shapely.union_all(ended)
+            was = partition.area_m2(shapely.difference(old, area))
+            over = partition.area_m2(shapely.difference(after.geometry, area))
+            if over > was + partition.TOLERANCE_M2:
+                found.append(f"“{after.code}”有 {over:,.0f} 平方米越过{other.title}界线")
+    return found
 
 
 def _sound(plan: Plan) -> Plan:

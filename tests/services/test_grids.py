@@ -603,3 +603,16 @@ def test_a_micro_grid_stays_inside_its_own_governance_grid(nested: District) -> 
     )
     assert living(nested, "micro_grid")[found.code].geometry.equals(box(121.42, 30.9, 121.45, 31.0))
     assert any("超出上级范围" in one for one in receipt.warnings)
+
+
+def test_a_grid_that_reaches_over_its_committees_line_is_told(district: District) -> None:
+    put(district, element("committee", SOUTH[:12], "示例村", box(121.4, 30.9, 121.5, 30.95), kind="村委会"))
+    receipt = move(district)
+    [told] = [one for one in receipt.warnings if "居村委界线" in one]
+    assert told.startswith(f"“{SOUTH}”")
+    # the parts go on where the whole was, which is no news
+    assert not any(
+        "界线" in one for one in split(district, code=SOUTH, x=121.43).warnings if "居村委" not in one
+    )
+    back = move(district, code=NORTH, outline=box(121.4, 30.955, 121.5, 31.0))
+    assert not any(SOUTH in one for one in back.warnings)
