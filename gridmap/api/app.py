@@ -181,7 +181,7 @@ async def lifespan(app: Any, get_district: GetDistrict = running) -> AsyncIterat
     await run_in_threadpool(_take_up, get_district)
     with _told_to_stop(asyncio.get_running_loop()):
         yield {}
-    changes.close_feeds()
+    await run_in_threadpool(changes.close_feeds, wait=True)
 
 
 def _take_up(get_district: GetDistrict) -> None:

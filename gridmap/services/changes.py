@@ -97,6 +97,8 @@ class Feed:
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
+        # told to stop, and perhaps still looking at the store a last time
+        self._leaving: list[threading.Thread] = []
         self.is_closed = False
 
     def listen(self, wake: Callable[[], None]) -> Callable[[], None]:
@@ -131,23 +133,29 @@ class Feed:
             with self._lock:
                 self._listeners.pop(number, None)
                 if not self._listeners:
-                    self._stop.set()
-                    self._thread = None
+                    self._let_go()
 
         return end
+
+    def _let_go(self) -> None:
+        self._stop.set()
+        self._leaving = [one for one in (*self._leaving, self._thread) if one is not None and one.is_alive()]
+        self._thread = None
 
     @property
     def is_watching(self) -> bool:
         """Whether the thread runs, which it does while somebody listens."""
         return self._thread is not None
 
-    def close(self) -> None:
-        """Wake everybody a last time, with `is_closed` set, and stop."""
+    def close(self, *, wait: bool = False) -> None:
+        """Wake everybody a last time, with `is_closed` set, and stop; with `wait`, until nobody uses the store."""
         with self._lock:
             self.is_closed = True
-            self._stop.set()
-            self._thread = None
+            self._let_go()
+            leaving = list(self._leaving)
         self._wake_all()
+        for one in leaving if wait else ():
+            one.join(2 * _NOTICE_SECONDS)
 
     def _wake_all(self) -> None:
         with self._lock:
@@ -203,9 +211,9 @@ def feed(district: District) -> Feed:
         return known
 
 
-def close_feeds() -> None:
-    """End all feeds of this process, so that nobody waits for a server that stops."""
+def close_feeds(*, wait: bool = False) -> None:
+    """End all feeds of this process, so that nobody waits for a server that stops; `wait` as in `Feed.close`."""
     with _feeds_lock:
         feeds = list(_feeds.values())
     for one in feeds:
-        one.close()
+        one.close(wait=wait)

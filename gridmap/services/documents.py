@@ -40,6 +40,9 @@ def etag(element: Element) -> str:
 
 def geometry_document(geometry: BaseGeometry) -> Document:
     """The geometry as GeoJSON, coordinates to the last bit."""
+    if geometry.geom_type == "Point" and not geometry.is_empty:
+        # most elements are points, and a page has up to ten thousand
+        return {"type": "Point", "coordinates": [geometry.x, geometry.y]}
     return json.loads(shapely.to_geojson(geometry))
 
 

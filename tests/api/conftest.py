@@ -16,7 +16,7 @@ from starlette.applications import Starlette
 from gridmap.api import app as api
 from gridmap.domain.elements import Element
 from gridmap.domain.roles import User
-from gridmap.services import accounts
+from gridmap.services import accounts, changes
 from gridmap.services.district import District, assemble
 from gridmap.settings import load_settings
 from gridmap.storage import accounts as stored_accounts
@@ -86,6 +86,7 @@ class World:
     def close(self) -> None:
         for one in self._open:
             one.close()
+        changes.close_feeds(wait=True)
         self.district.close()
 
 

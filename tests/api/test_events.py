@@ -21,6 +21,7 @@ from tests.support.district import ADMIN, VIEWER
 def served(world: World) -> Iterator[tuple[World, str]]:
     with serving(world.app()) as url:
         yield world, url
+        changes.close_feeds(wait=True)
 
 
 class Stream:

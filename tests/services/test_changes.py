@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import threading
-import time
 import weakref
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,6 +23,7 @@ from tests.support.district import ADMIN, VIEWER, element, make_district, put
 def district(database_url: str, tmp_path: Path, clock: FakeClock) -> Iterator[District]:
     made = make_district(database_url, tmp_path, clock)
     yield made
+    changes.close_feeds(wait=True)
     made.close()
 
 
@@ -144,6 +144,7 @@ def test_the_feed_outlives_a_store_that_does_not_answer(
     assert woken.wait(10)
     assert len(failures) == 2
     end()
+    changes.close_feeds(wait=True)
     district.close()
 
 
@@ -153,11 +154,8 @@ def test_a_feed_keeps_no_district_alive(gpkg_url: str, tmp_path: Path, clock: Fa
     assert isinstance(feed, Feed)
     feed.listen(lambda: None)()
     known = weakref.ref(district.database)
+    feed.close(wait=True)
     district.close()
     del district
-    for _ in range(50):
-        gc.collect()
-        if known() is None:
-            break
-        time.sleep(0.05)  # the thread that was just told to stop lets go
+    gc.collect()
     assert known() is None
