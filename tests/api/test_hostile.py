@@ -21,7 +21,7 @@ ITEMS = "/ogc/collections/workstation/items"
 # the commits of the seeded district
 SEQUENCE = 2
 QUICK = settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 
 
