@@ -33,6 +33,7 @@ if user.may(Permission.VIEW_HISTORY):
     sections["历史与恢复"] = element_history.history_tab
 
 tabs = st.tabs(list(sections), key="elements.tab", on_change="rerun")
+element_table.gather(user, layer if tabs[0].open else None)
 for tab, section in zip(tabs, sections.values(), strict=True):
     if tab.open:
         with tab:

@@ -137,6 +137,7 @@ def verify(
         except GridmapError as error:
             outcomes.append(Outcome(label_of(element), words=refusal(error)))
         else:
+            work.ticked.discard(element.id)
             outcomes.append(_done("已核实,", receipt))
     return outcomes
 
@@ -161,5 +162,6 @@ def delete(
             outcomes.append(Outcome(label_of(element), words=refusal(error)))
         else:
             work.drafts.pop(element.id, None)
+            work.ticked.discard(element.id)
             outcomes.append(_done("已删除,", receipt))
     return outcomes

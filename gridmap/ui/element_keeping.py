@@ -26,11 +26,10 @@ from gridmap.ui.element_work import Draft, TableWork
 KEPT_DAYS = 14
 
 
-def recall(district: District, user: User, layer: Layer, work: TableWork) -> int:
-    """Bring back what this person left unsaved in the layer, once for each tab; answers how many rows."""
-    if work.is_recalled:
-        return 0
-    work.is_recalled = True
+def recall(district: District, user: User, layer: Layer, work: TableWork) -> None:
+    """Bring back what this person left unsaved in the layer, once for each tab; `work.recalled` tells how many."""
+    if work.recalled is not None:
+        return
     for path in _files(_folder(district, user)):
         try:
             noted = json.loads(path.read_text("utf-8"))
@@ -45,7 +44,7 @@ def recall(district: District, user: User, layer: Layer, work: TableWork) -> int
         else:
             work.drafts[draft.base.id] = draft
             work.kept[draft.base.id] = _text(layer, draft) or ""
-    return len(work.drafts)
+    work.recalled = len(work.kept)
 
 
 def keep(district: District, user: User, layer: Layer, work: TableWork) -> None:

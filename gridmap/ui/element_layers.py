@@ -13,7 +13,11 @@ from gridmap.ui import cached, state
 
 
 def choose(user: User) -> Layer | None:
-    """The layer that is chosen among those the user sees, group by group; None where there is none."""
+    """
+    The layer that is chosen among those the user sees, group by group; None where there is none.
+
+    It stands in the page's address, so that it outlives a reload and can be sent to a colleague.
+    """
     district = districts.running()
     catalogue = cached.catalogue(district, user)
     layers = _by_group(catalogue)
@@ -23,7 +27,7 @@ def choose(user: User) -> Layer | None:
     mine = state.of(user)
     ids = list(layers)
     if mine.layer not in layers:
-        mine.layer = next((one for one in ids if layers[one]["may_edit"] and layers[one]["count"]), ids[0])
+        mine.layer = _first(layers)
     picked = st.selectbox(
         "图层",
         ids,
@@ -38,7 +42,19 @@ def choose(user: User) -> Layer | None:
         st.caption(layer.description, width="content")
     if picked != mine.layer:
         mine.layer, mine.element = picked, None
+    if st.query_params.get("layer") != picked:
+        st.query_params["layer"] = picked
     return layer
+
+
+def _first(layers: dict[str, dict[str, Any]]) -> str:
+    """Where one begins: the layer of the address, else the first with something to edit, else the first."""
+    asked = st.query_params.get("layer")
+    if asked in layers:
+        return asked
+    return next(
+        (one for one, layer in layers.items() if layer["may_edit"] and layer["count"]), next(iter(layers))
+    )
 
 
 def _by_group(catalogue: dict[str, Any]) -> dict[str, dict[str, Any]]:

@@ -3,37 +3,79 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
-from typing import Any
+import time
+from collections.abc import Sequence
 
 import streamlit as st
 
 from gridmap.domain.elements import Element
 from gridmap.domain.layers import FieldClass, Layer
-from gridmap.domain.merge import Choice
 from gridmap.domain.roles import Permission, User
 from gridmap.services import access, elements
 from gridmap.services import district as districts
 from gridmap.services.district import District
+from gridmap.ui import element_conflict as conflicts
 from gridmap.ui import element_drafts as drafts
 from gridmap.ui import element_filters as filters
 from gridmap.ui import element_keeping as keeping
 from gridmap.ui import element_rows as rows
 from gridmap.ui import gate, state, widgets
 from gridmap.ui.element_drafts import Edits
-from gridmap.ui.element_words import field_titles, literal, value_words
-from gridmap.ui.element_work import Draft, Outcome, TableWork
-from gridmap.ui.words import time_words
+from gridmap.ui.element_work import ElementsWork, Outcome, TableWork
+
+# How long an edit may be on its way from the browser: it is held back for 0.15 s, and travels.
+UNDER_WAY_SECONDS = 0.35
+
+
+def gather(user: User, layer: Layer | None) -> None:
+    """
+    Take in what was typed into the table that is on the screen, before anything else of the page.
+
+    `layer` is the one whose table this run shows, None for a run without a table: what is on its way from an
+    editor that goes is waited for.
+    """
+    mine = state.of(user).elements
+    if mine.open_table is None:
+        return
+    on_screen = districts.running().catalogue.layer(mine.open_table)
+    work = mine.table(on_screen.id)
+    drafts.fold(on_screen, work, typed(work.editor))
+    keeping.keep(districts.running(), user, on_screen, work)
+    if layer is None or layer.id != on_screen.id:
+        _let_arrive(mine)
+        mine.open_table, mine.has_waited = None, False
+        work.editor, work.shown = "", ()
+
+
+def typed(key: str) -> Edits:
+    """What the editor with this key remembers of what was typed into it, by row and column."""
+    held = st.session_state.get(key) if key else None
+    return held["edited_rows"] if held else {}
+
+
+def _let_arrive(mine: ElementsWork) -> None:
+    """
+    Run again a moment later, once, with all that was typed before the click that led here.
+
+    The editor sends an edit 150 ms after it was typed: a click on a button overtakes it, and once the editor
+    is gone from the screen, so is the edit.
+    """
+    if mine.has_waited:
+        return
+    mine.has_waited = True
+    time.sleep(UNDER_WAY_SECONDS)
+    st.rerun()
 
 
 def table_tab(user: User, layer: Layer) -> None:
     """Everything of this tab."""
     district = districts.running()
-    work = state.of(user).elements.table(layer.id)
-    drafts.fold(layer, work, typed(work.editor))
-    if access.may_edit(user, layer):
-        if found := keeping.recall(district, user, layer, work):
-            st.info(f"已找回您上次未保存的 {found} 行修改,请核对后保存或放弃。")
+    mine = state.of(user).elements
+    work = mine.table(layer.id)
+    may_edit = access.may_edit(user, layer)
+    if may_edit:
+        keeping.recall(district, user, layer, work)
+        _do_asked(mine, work)
         keeping.keep(district, user, layer, work)
     asked = filters.inputs(district, layer)
     with st.container(horizontal=True, vertical_alignment="center", key="elements_paging"):
@@ -41,20 +83,25 @@ def table_tab(user: User, layer: Layer) -> None:
     # what to do with the rows stands above them, in sight, and is known only after them
     above = st.container()
     if page.total:
-        _tables(district, user, layer, work, page.elements)
+        _tables(district, user, layer, page.elements)
     else:
-        work.shown, work.editor = (), ""
+        _editor(district, layer, mine, ())
         _nothing(user, layer, asked)
-    if access.may_edit(user, layer) and (work.shown or work.drafts or work.outcomes):
+    if may_edit and (work.shown or work.drafts or work.outcomes):
         with above:
             _actions(district, user, layer, work)
             _results(district, user, layer, work)
 
 
-def typed(key: str) -> Edits:
-    """What the editor with this key remembers of what was typed into it, by row and column."""
-    held = st.session_state.get(key) if key else None
-    return held["edited_rows"] if held else {}
+def _do_asked(mine: ElementsWork, work: TableWork) -> None:
+    """Do what a button asked for, once everything that was typed before has arrived."""
+    if work.asked is None:
+        return
+    _let_arrive(mine)
+    action, work.asked, mine.has_waited = work.asked, None, False
+    with st.spinner("正在保存…"):
+        work.outcomes = action()
+    work.reset()
 
 
 # --- the page that is shown ----------------------------------------------------------------------------------
@@ -97,15 +144,12 @@ def _nothing(user: User, layer: Layer, asked: filters.Filter) -> None:
     st.html(f'<p class="gm-empty">{words}</p>')
 
 
-def _tables(district: District, user: User, layer: Layer, work: TableWork, shown: Sequence[Element]) -> None:
+def _tables(district: District, user: User, layer: Layer, shown: Sequence[Element]) -> None:
     """The rows that are the user's to edit, and below them the others."""
     is_mine = rows.editable(district, user, layer, shown)
     mine = tuple(one for one, yes in zip(shown, is_mine, strict=True) if yes)
     others = [one for one, yes in zip(shown, is_mine, strict=True) if not yes]
-    if mine:
-        _editor(district, layer, work, mine)
-    else:
-        work.shown, work.editor = (), ""
+    _editor(district, layer, state.of(user).elements, mine)
     if not user.may(Permission.VIEW_SENSITIVE) and any(
         one.field_class is FieldClass.COUNT for one in layer.fields
     ):
@@ -140,19 +184,25 @@ def _read_only(district: District, user: User, layer: Layer, others: Sequence[El
     )
 
 
-def _editor(district: District, layer: Layer, work: TableWork, mine: tuple[Element, ...]) -> None:
-    ids = {one.id for one in mine}
-    work.ticked &= ids
+def _editor(district: District, layer: Layer, all_work: ElementsWork, mine: tuple[Element, ...]) -> None:
+    work = all_work.table(layer.id)
     digest = hashlib.sha256("".join(one.id for one in mine).encode()).hexdigest()[:12]
-    work.editor = f"elements.rows.{layer.id}.{digest}.{work.resets}"
-    work.shown = mine
+    key = f"elements.rows.{layer.id}.{digest}.{work.resets}" if mine else ""
+    if work.editor not in ("", key):
+        _let_arrive(all_work)
+    all_work.has_waited = False
+    work.editor, work.shown = key, mine
+    work.ticked &= {one.id for one in mine}
+    all_work.open_table = layer.id if mine else None
+    if not mine:
+        return
     table = rows.frame(
         layer, mine, links=rows.map_links(district, mine, gate.base_path()),
         now=district.clock(), drafts=work.drafts, ticked=work.ticked,
     )  # fmt: skip
     st.data_editor(
         table,
-        key=work.editor,
+        key=key,
         column_config=rows.column_config(layer, is_editable=True),
         hide_index=True,
         num_rows="fixed",
@@ -166,65 +216,70 @@ def _editor(district: District, layer: Layer, work: TableWork, mine: tuple[Eleme
 
 
 def _actions(district: District, user: User, layer: Layer, work: TableWork) -> None:
-    ticked = [one for one in work.shown if one.id in work.ticked]
+    ticked = _ticked(work)
     if len(ticked) == 1:
         state.of(user).element = ticked[0].id
-    here = sum(one.id in work.drafts for one in work.shown)
-    elsewhere = len(work.drafts) - here
+    key = f"elements.reason.{layer.id}"
+
+    # What buttons do runs later: it reads what stands in the inputs then.
+    def save() -> list[Outcome]:
+        if not work.drafts:
+            st.toast("没有需要保存的修改。")
+        return drafts.save(district, user, layer, work, list(work.drafts), reason=_typed_text(key))
+
+    def verify() -> list[Outcome]:
+        return drafts.verify(district, user, layer, work, _ticked(work), reason=_typed_text(key))
+
+    def delete() -> list[Outcome]:
+        return drafts.delete(district, user, layer, work, _ticked(work), reason=_typed_text(key))
+
     with st.container(horizontal=True, vertical_alignment="bottom", key="elements_actions"):
-        reason = st.text_input(
-            "修改说明(记入历史,可不填)", max_chars=200, width=240, key=f"elements.reason.{layer.id}"
-        )
-        save = st.button(
-            f"保存 {len(work.drafts)} 行" if work.drafts else "保存", type="primary",
-            disabled=not work.drafts, key="elements.save",
-        )  # fmt: skip
-        _discard(user, work)
+        st.text_input("修改说明(记入历史,可不填)", max_chars=200, width=240, key=key)
+        # never closed: the first edit may still be on its way when the button is pressed
+        title = f"保存 {len(work.drafts)} 行" if work.drafts else "保存"
+        st.button(title, type="primary", key="elements.save", on_click=work.ask, args=(save,))
+        _discard(work)
         _tick_all(work)
-        verify = st.button(
-            f"批量核实 {len(ticked)} 行" if ticked else "批量核实", disabled=not ticked, key="elements.verify"
-        )
-        delete = _delete(ticked)
+        title = f"批量核实 {len(ticked)} 行" if ticked else "批量核实"
+        st.button(title, disabled=not ticked, key="elements.verify", on_click=work.ask, args=(verify,))
+        with st.popover(f"删除 {len(ticked)} 行" if ticked else "删除", disabled=not ticked):
+            st.write(f"将删除勾选的 {len(ticked)} 个要素。编码和历史会保留,可在“历史与恢复”中恢复。")
+            st.button("确定删除", type="primary", key="elements.delete", on_click=work.ask, args=(delete,))
+    elsewhere = len(work.drafts.keys() - {one.id for one in work.shown})
     if elsewhere:
         st.caption(f"另有 {elsewhere} 行未保存的修改不在本页,将一并保存。")
-    if save:
-        _do(user, work, lambda: drafts.save(district, user, layer, work, list(work.drafts), reason=reason))
-    if verify:
-        _do(user, work, lambda: drafts.verify(district, user, layer, work, ticked, reason=reason))
-    if delete:
-        _do(user, work, lambda: drafts.delete(district, user, layer, work, ticked, reason=reason))
+    if work.recalled and work.drafts:
+        st.info(f"打开本页时找回了您上次未保存的 {work.recalled} 行修改,请核对后保存或放弃。")
 
 
-def _do(user: User, work: TableWork, action: Callable[[], list[Outcome]]) -> None:
-    with st.spinner("正在保存…"):
-        work.outcomes = action()
-    work.reset()
-    st.rerun()
+def _typed_text(key: str) -> str:
+    return str(st.session_state.get(key) or "").strip()
 
 
-def _discard(user: User, work: TableWork) -> None:
+def _ticked(work: TableWork) -> list[Element]:
+    return [one for one in work.shown if one.id in work.ticked]
+
+
+def _discard(work: TableWork) -> None:
+    def discard() -> list[Outcome]:
+        work.drafts.clear()
+        return []
+
     with st.popover("放弃修改", disabled=not work.drafts):
         st.write(f"将放弃 {len(work.drafts)} 行未保存的修改。")
-        if st.button("确定放弃", type="primary", key="elements.discard"):
-            work.drafts.clear()
-            work.outcomes = []
-            work.reset()
-            st.rerun()
+        st.button("确定放弃", type="primary", key="elements.discard", on_click=work.ask, args=(discard,))
 
 
 def _tick_all(work: TableWork) -> None:
     ids = {one.id for one in work.shown}
     is_all = bool(ids) and ids == work.ticked
-    if st.button("取消全选" if is_all else "全选本页", disabled=not ids, key="elements.tick_all"):
-        work.reset()
+
+    def tick() -> list[Outcome]:
         work.ticked = set() if is_all else ids
-        st.rerun()
+        return work.outcomes
 
-
-def _delete(ticked: Sequence[Element]) -> bool:
-    with st.popover(f"删除 {len(ticked)} 行" if ticked else "删除", disabled=not ticked):
-        st.write(f"将删除勾选的 {len(ticked)} 个要素。编码和历史会保留,可在“历史与恢复”中恢复。")
-        return st.button("确定删除", type="primary", key="elements.delete")
+    title = "取消全选" if is_all else "全选本页"
+    st.button(title, disabled=not ids, key="elements.tick_all", on_click=work.ask, args=(tick,))
 
 
 # --- what became of it ---------------------------------------------------------------------------------------
@@ -232,7 +287,7 @@ def _delete(ticked: Sequence[Element]) -> bool:
 
 def _results(district: District, user: User, layer: Layer, work: TableWork) -> None:
     for draft in [one for one in work.drafts.values() if one.conflict is not None]:
-        _conflict(district, user, layer, work, draft)
+        conflicts.settle(district, user, layer, work, draft)
     if not work.outcomes:
         return
     failed = sum(not one.done for one in work.outcomes)
@@ -247,68 +302,3 @@ def _results(district: District, user: User, layer: Layer, work: TableWork) -> N
     if st.button("收起结果", key="elements.outcomes_seen"):
         work.outcomes = []
         st.rerun()
-
-
-def _conflict(district: District, user: User, layer: Layer, work: TableWork, draft: Draft) -> None:
-    conflict = draft.conflict
-    assert conflict is not None
-    theirs: Element = conflict.facts["theirs"]
-    key = f"elements.conflict.{theirs.id}"
-    with st.container(border=True, key=f"elements_conflict_{theirs.id}"):
-        st.subheader(f"编辑冲突:{literal(draft.label)}", anchor=False)
-        if theirs.is_retired:
-            _deleted(district, user, layer, work, draft, key)
-            return
-        st.write(
-            f"{theirs.updated_by} 于 {time_words(theirs.updated_at)} 保存了第 {theirs.revision} 版,"
-            f"您的修改依据第 {draft.base.revision} 版。请逐项选择保留哪一个:"
-        )
-        choices = {}
-        for one in conflict.facts["conflicts"]:
-            choices[one.field] = _choice(layer, one.field, one.base, draft, one.theirs, key)
-        with st.container(horizontal=True):
-            keep = st.button("按选择保存", type="primary", key=f"{key}.save")
-            drop = st.button("放弃我的修改", key=f"{key}.drop")
-    if drop:
-        del work.drafts[theirs.id]
-        work.reset()
-        st.rerun()
-    if keep:
-        settled = drafts.decided(draft, choices)
-        work.drafts[theirs.id] = settled
-        if settled.changes:
-            _do(user, work, lambda: drafts.save(district, user, layer, work, [theirs.id]))
-        del work.drafts[theirs.id]
-        work.outcomes = [Outcome(draft.label, f"已用他们的第 {theirs.revision} 版")]
-        work.reset()
-        st.rerun()
-
-
-def _choice(layer: Layer, name: str, base: Any, draft: Draft, theirs: Any, key: str) -> Choice:
-    words = {
-        Choice.MINE: f"保留我的:{literal(value_words(layer, name, draft.changes.get(name)))}",
-        Choice.THEIRS: f"用他们的:{literal(value_words(layer, name, theirs))}",
-    }
-    title = field_titles(layer).get(name, name)
-    return st.radio(
-        f"{title}(原来:{literal(value_words(layer, name, base))})",
-        list(words),
-        format_func=words.__getitem__,
-        key=f"{key}.{name}",
-    )
-
-
-def _deleted(district: District, user: User, layer: Layer, work: TableWork, draft: Draft, key: str) -> None:
-    theirs: Element = draft.conflict.facts["theirs"]  # type: ignore[union-attr]
-    st.write(f"{theirs.updated_by} 于 {time_words(theirs.updated_at)} 删除了这个要素,您的修改没有保存。")
-    with st.container(horizontal=True):
-        restore = st.button("恢复该要素并保存我的修改", type="primary", key=f"{key}.restore")
-        drop = st.button("放弃我的修改", key=f"{key}.drop")
-    if drop:
-        del work.drafts[theirs.id]
-        work.reset()
-        st.rerun()
-    if restore:
-        restored = widgets.attempt(user, lambda: elements.restore(district, user, layer.id, theirs.id))
-        if restored is not None:
-            _do(user, work, lambda: drafts.save(district, user, layer, work, [theirs.id]))

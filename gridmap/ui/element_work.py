@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import weakref
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import Any
@@ -48,6 +48,9 @@ class Outcome:
     words: str = ""
 
 
+Action = Callable[[], list[Outcome]]
+
+
 @dataclass(slots=True)
 class TableWork:
     """
@@ -60,7 +63,9 @@ class TableWork:
     ticked : ids of the rows that are ticked
     outcomes : what became of the rows that were sent last
     resets : how often the editor was told to forget its own memory; part of its key
-    kept : drafts as they were last written down, by element id; `is_recalled` once they were read back
+    kept : drafts as they were last written down, by element id
+    recalled : how many of them were found when the table was opened; None before it was
+    asked : what a button asked for; done once everything that was typed before has arrived
     """
 
     drafts: dict[str, Draft] = field(default_factory=dict)
@@ -70,14 +75,17 @@ class TableWork:
     outcomes: list[Outcome] = field(default_factory=list)
     resets: int = 0
     kept: dict[str, str] = field(default_factory=dict)
-    is_recalled: bool = False
+    recalled: int | None = None
+    asked: Action | None = None
+
+    def ask(self, action: Action) -> None:
+        """Have `action` done in the next run; what buttons call when they are pressed."""
+        self.asked = action
 
     def reset(self) -> None:
         """Let the editor begin anew from what is stored and the drafts."""
         self.resets += 1
-        self.editor = ""
-        self.shown = ()
-        self.ticked = set()
+        self.editor, self.shown = "", ()
 
 
 class Upload:
@@ -158,12 +166,24 @@ class Download:
 
 @dataclass(slots=True)
 class ElementsWork:
-    """Everything of one tab's elements page; tables and imports by layer."""
+    """
+    Everything of one tab's elements page.
+
+    Attributes
+    ----------
+    tables, imports : by layer
+    imports_begun : how many files were begun with; part of the keys of an import's widgets
+    download : the file that was made last
+    open_table : the layer whose editor is on the screen
+    has_waited : whether edits under way from that editor were waited for
+    """
 
     tables: dict[str, TableWork] = field(default_factory=dict)
     imports: dict[str, ImportWork] = field(default_factory=dict)
     imports_begun: int = 0
     download: Download | None = None
+    open_table: str | None = None
+    has_waited: bool = False
 
     def table(self, layer: str) -> TableWork:
         """The table of a layer."""
