@@ -134,11 +134,11 @@ def parse_time(text: str | None) -> datetime | None:
 
 # made once: `json.dumps` with options makes an encoder for each call, which tells at a hundred thousand
 _to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
-_quoted = json.encoder.encode_basestring
+quoted = json.encoder.encode_basestring
 
 
 def _text_or_null(text: str | None) -> str:
-    return "null" if text is None else _quoted(text)
+    return "null" if text is None else quoted(text)
 
 
 def properties_text(element: Element) -> str:
@@ -153,21 +153,31 @@ def to_payload(element: Element, *, wkb: bytes | None = None, properties: str | 
     The geometry is hexadecimal WKB, so that it comes back to the last bit. A caller that has encoded geometry
     (`wkb`, little endian) and `properties` (`properties_text`) already hands them over.
     """
-    geometry = shapely.to_wkb(element.geometry, byte_order=1) if wkb is None else wkb
-    properties = properties_text(element) if properties is None else properties
-    made, state, verified = _payload_parts(
-        element.created_at, element.created_by, element.due_at, element.is_retired, element.source,
-        element.verified_at, element.verified_by,
+    return payload_text(
+        element.code,
+        element.name,
+        shapely.to_wkb(element.geometry, byte_order=1) if wkb is None else wkb,
+        properties_text(element) if properties is None else properties,
+        shared_payload(
+            element.created_at, element.created_by, element.due_at, element.is_retired, element.source,
+            element.verified_at, element.verified_by,
+        ),
     )  # fmt: skip
+
+
+def payload_text(
+    code: str | None, name: str, wkb: bytes, properties: str, shared: tuple[str, str, str]
+) -> str:
+    """The payload put together from its parts; `shared` is what `shared_payload` gave."""
+    made, state, verified = shared
     return (  # members in alphabetical order
-        f'{{"code":{"null" if element.code is None else _quoted(element.code)},{made},'
-        f'"geometry":"{geometry.hex().upper()}",{state},"name":{_quoted(element.name)},'
-        f'"properties":{properties},{verified}}}'
+        f'{{"code":{"null" if code is None else quoted(code)},{made},"geometry":"{wkb.hex().upper()}",'
+        f'{state},"name":{quoted(name)},"properties":{properties},{verified}}}'
     )
 
 
 @lru_cache(maxsize=1024)
-def _payload_parts(
+def shared_payload(
     created_at: datetime | None,
     created_by: str | None,
     due_at: datetime | None,
@@ -176,7 +186,7 @@ def _payload_parts(
     verified_at: datetime | None,
     verified_by: str | None,
 ) -> tuple[str, str, str]:
-    """What the payloads of elements written together share, as JSON members."""
+    """What the payloads of elements written together have in common, as JSON members."""
     return (
         f'"created_at":{_text_or_null(time_text(created_at))},"created_by":{_text_or_null(created_by)},'
         f'"due_at":{_text_or_null(time_text(due_at))}',

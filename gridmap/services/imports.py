@@ -26,7 +26,7 @@ from shapely.geometry.base import BaseGeometry
 from sqlalchemy import Connection
 
 from gridmap.domain.crs import Datum, metric_crs_of, parse_datum, to_metric, to_wgs84
-from gridmap.domain.elements import Element, Operation, Source, due_after, new_ids
+from gridmap.domain.elements import Element, Operation, Source, due_after, new_ids, quoted
 from gridmap.domain.layers import Field, FieldType, GeometryType, Layer
 from gridmap.domain.privacy import find_in_values, mask_text
 from gridmap.domain.roles import Permission, User
@@ -39,13 +39,15 @@ from gridmap.services.frames import Frame
 from gridmap.services.jobs import JobContext
 from gridmap.services.near import near_pairs
 from gridmap.storage import elements as stored
-from gridmap.storage import history, lineage
+from gridmap.storage import history, lineage, newcomers
+from gridmap.storage.newcomers import Newcomers
 from gridmap.validation.attributes import Problem, clean_column, core_fields
 from gridmap.validation.geometry import MAX_VERTICES, geometry_problems, promoted
 from gridmap.validation.topology import PartitionReport, noded, partition_problems
 
 SAME_PLACE_DEGREES = 1e-7
 JOB_ROWS = 5_000
+_COLUMNS_FROM = 1_000
 _REASON = "批量导入"
 _UNDO_REASON = "撤销批量导入"
 _SHOWN_IN_JOB = 500
@@ -154,6 +156,7 @@ class ImportPlan:
     warnings: tuple[str, ...]
     unknown_choices: Mapping[str, tuple[str, ...]]
     writes: tuple[_Write, ...] = field(repr=False)
+    newcomers: Newcomers | None = field(repr=False)
     options: _Options = field(repr=False)
 
     def count(self, action: Action) -> int:
@@ -748,6 +751,7 @@ class _Planner:
     def _compare(self) -> None:
         self.actions = np.full(self.n, Action.REFUSED.value, dtype=object)
         self.writes: list[_Write] = []
+        self.newcomers: Newcomers | None = None
         self._compare_known()
         self._restore()
         self._add_new()
@@ -835,18 +839,56 @@ class _Planner:
                 for at in rows.tolist():
                     self.refuse(at, one.name, "required", f"“{one.title}”必填,文件中没有对应的列")
         rows = np.flatnonzero(is_new & self.is_good)
-        self.writes += [_Write(one, None, Operation.CREATE) for one in self._new_elements(rows)]
+        # a column for each row would only say the same again; grids have effects beyond their own rows
+        shares = not self.layer.is_grid and not {"source", "verified_at"} & self.system.keys()
+        if len(rows) >= _COLUMNS_FROM and shares:
+            self.newcomers = self._new_columns(rows)
+        else:
+            self.writes += [_Write(one, None, Operation.CREATE) for one in self._new_elements(rows)]
         self.actions[rows] = Action.NEW.value
 
-    def _new_elements(self, rows: np.ndarray) -> Iterator[Element]:
-        none: list[Any] = [None] * self.n
-        now = self.district.clock()
-        # as in a form: what is left blank stays blank, and what is not asked gets its default
-        defaults = {
+    def _defaults(self) -> dict[str, Any]:
+        """As in a form: what is left blank stays blank, and what is not asked gets its default."""
+        return {
             one.name: one.default
             for one in self.layer.fields
             if one.default is not None and one.name not in self.values
         }
+
+    def _new_columns(self, rows: np.ndarray) -> Newcomers:
+        """What `_new_elements` makes, without making any element."""
+        at = rows.tolist()
+        columns = {name: [self.values[name][one] for one in at] for name in self.property_names}
+        columns |= {name: [value] * len(at) for name, value in self._defaults().items()}
+        names, now = self.values.get("name"), self.district.clock()
+        fresh = new_ids(len(at))
+        return Newcomers(
+            layer=self.layer.id,
+            ids=[self.ids[one] or new for one, new in zip(at, fresh, strict=True)],
+            codes=[self.codes[one] for one in at],
+            names=[names[one] or "" for one in at] if names else [""] * len(at),
+            geometry=self.geometry[rows],
+            properties=_property_texts(columns, len(at)),
+            due_at=self._due(columns, len(at), now),
+            source=self.options.source,
+            verified_at=now,
+            verified_by=self.user.username,
+        )
+
+    def _due(self, columns: Mapping[str, list[Any]], count: int, now: datetime) -> list[datetime | None]:
+        keys = [one for one in (self.layer.category_field, self.layer.grade_field) if one in columns]
+        known: dict[tuple[Any, ...], datetime | None] = {}
+        due: list[datetime | None] = []
+        for values in zip(*(columns[one] for one in keys), strict=True) if keys else [()] * count:
+            if values not in known:
+                known[values] = due_after(self.layer, dict(zip(keys, values, strict=True)), now)
+            due.append(known[values])
+        return due
+
+    def _new_elements(self, rows: np.ndarray) -> Iterator[Element]:
+        none: list[Any] = [None] * self.n
+        now = self.district.clock()
+        defaults = self._defaults()
         given_columns = [self.values[name] for name in self.property_names]
         codes, names = self.codes, self.values.get("name", none)
         sources, verified = self.system.get("source", none), self.system.get("verified_at", none)
@@ -941,6 +983,7 @@ class _Planner:
             warnings=tuple(self.warnings),
             unknown_choices={name: tuple(values) for name, values in self.unknown.items() if values},
             writes=tuple(self.writes),
+            newcomers=self.newcomers,
             options=self.options,
         )
 
@@ -1049,6 +1092,29 @@ def _unknown_choices(raw: Sequence[Any], problems: Sequence[Problem]) -> list[st
     """Texts of a choice column that are none of its choices, each once; without personal data."""
     texts = dict.fromkeys(str(raw[one.row]) for one in problems if one.rule == "choices")
     return [mask_text(text)[:60] for text in list(texts)[:100]]
+
+
+_PLAIN_JSON: dict[type, Callable[[Any], str]] = {
+    str: quoted,
+    int: str,
+    bool: {True: "true", False: "false"}.__getitem__,
+}
+
+
+def _property_texts(columns: Mapping[str, list[Any]], count: int) -> list[str]:
+    """Rows of properties as JSON texts: names sorted, no blanks, values that are None left out."""
+    cells: list[list[str | None]] = []
+    for name in sorted(columns):
+        head = f"{quoted(name)}:"
+        cells.append(
+            [
+                None if value is None else head + _PLAIN_JSON.get(type(value), json.dumps)(value)
+                for value in columns[name]
+            ]
+        )
+    if not cells:
+        return ["{}"] * count
+    return ["{" + ",".join([cell for cell in row if cell is not None]) + "}" for row in zip(*cells, strict=True)]
 
 
 def _as_id(value: Any) -> str:
@@ -1216,7 +1282,7 @@ def _store(
 ) -> ImportReceipt | None:
     """The receipt; None when the district has moved on in what the plan was made from."""
     counts = {one.value: plan.count(one) for one in Action}
-    if not plan.writes:
+    if not plan.writes and plan.newcomers is None:
         receipt = ImportReceipt(None, **counts)
         if on_stored is not None:
             with district.database.write() as connection:
@@ -1237,8 +1303,13 @@ def _store(
             before += [one.before for one in writes]
         if plan.layer.is_grid:
             lineage.add(commit.connection, _recoded(commit.sequence, written, before))
+        if plan.newcomers is not None:
+            newcomers.add(commit, plan.newcomers)
         progress(0.8, "推算所在网格")
         membership.derive(district, commit.connection, written, before)
+        if plan.newcomers is not None:
+            new = plan.newcomers
+            membership.derive_new(district, commit.connection, plan.layer, new.ids, new.geometry)
         receipt = ImportReceipt(commit.sequence, **counts)
         if on_stored is not None:
             on_stored(commit.connection, receipt)

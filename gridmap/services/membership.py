@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 
 import numpy as np
@@ -100,19 +99,39 @@ def _same_ground(now: Element, then: Element | None) -> bool:
     )
 
 
+def derive_new(
+    district: District, connection: Connection, layer: Layer, ids: Sequence[str], geometry: np.ndarray
+) -> None:
+    """`derive` for new elements of one layer that is no grid itself, given as columns."""
+    _note(district, connection, layer, ids, geometry, [], is_new=True)
+
+
 def _assign(district: District, connection: Connection, written: Sequence[Element], *, is_new: bool) -> None:
-    areas = functools.cache(lambda grid: _areas(district, grid, written))
     for layer_id in sorted({one.layer for one in written}):
-        grids = _grids_for(district, district.catalogue.layer(layer_id))
-        if not grids and is_new:
-            continue
         elements = [one for one in written if one.layer == layer_id]
-        geometries = np.empty(len(elements), dtype=object)
-        geometries[:] = [None if one.is_retired else one.geometry for one in elements]
-        combinations, which = _combined(
-            [(grid.id, *areas(grid.id)) for grid in grids], representative_points(geometries)
-        )
-        membership.put(connection, [one.id for one in elements], combinations, which, is_new=is_new)
+        geometry = np.empty(len(elements), dtype=object)
+        geometry[:] = [None if one.is_retired else one.geometry for one in elements]
+        layer, ids = district.catalogue.layer(layer_id), [one.id for one in elements]
+        _note(district, connection, layer, ids, geometry, written, is_new=is_new)
+
+
+def _note(
+    district: District,
+    connection: Connection,
+    layer: Layer,
+    ids: Sequence[str],
+    geometry: np.ndarray,
+    written: Sequence[Element],
+    *,
+    is_new: bool,
+) -> None:
+    """Note the grids of elements of one layer (geometry None: of none); `written` may hold grids themselves."""
+    grids = _grids_for(district, layer)
+    if not grids and is_new:
+        return
+    areas = [(grid.id, *_areas(district, grid.id, written)) for grid in grids]
+    combinations, which = _combined(areas, representative_points(geometry))
+    membership.put(connection, ids, combinations, which, is_new=is_new)
 
 
 def _combined(

@@ -17,7 +17,7 @@ from gridmap.domain.elements import Element, Operation, Source, properties_text,
 from gridmap.domain.names import search_key
 from gridmap.storage import bulk, lineage, sqlite
 from gridmap.storage.database import Commit, in_box
-from gridmap.storage.geometry import SRID, decode_column, encode_column
+from gridmap.storage.geometry import decode_column, encode_column, ewkb_text
 from gridmap.storage.history import append
 from gridmap.storage.tables import element as table
 from gridmap.storage.tables import membership, place_grid
@@ -378,14 +378,14 @@ class _Encoded:
     payloads: list[str]
 
     def row(self, at: int, *, is_embedded: bool) -> tuple[Any, ...]:
-        """The values of `_ROW` for one element, as the database keeps them."""
+        """The values of `ROW` for one element, as the database keeps them."""
         one = self.elements[at]
         return (
             one.id,
             one.layer,
             one.code,
             one.name,
-            self.blobs[at] if is_embedded else _EWKB_START[self.wkb[at][:5]] + self.wkb[at][5:].hex(),
+            self.blobs[at] if is_embedded else ewkb_text(self.wkb[at]),
             self.properties[at],
             _SOURCES[one.source],
             one.revision,
@@ -402,22 +402,12 @@ class _Encoded:
         )
 
 
-_ROW = (
+ROW = (
     "id", "layer", "code", "name", "geom", "properties", "source", "revision", "sequence", "verified_at",
     "verified_by", "due_at", "created_at", "created_by", "updated_at", "updated_by", "is_retired", "search_key",
 )  # fmt: skip
 
 
-class _EwkbStart(dict[bytes, str]):
-    """How the EWKB of a geometry in EPSG:4326 begins, by how its WKB begins (byte order and type)."""
-
-    def __missing__(self, start: bytes) -> str:
-        kind = int.from_bytes(start[1:], "little") | 0x20000000
-        self[start] = (b"\x01" + kind.to_bytes(4, "little") + SRID.to_bytes(4, "little")).hex()
-        return self[start]
-
-
-_EWKB_START = _EwkbStart()
 _SOURCES = {one: one.value for one in Source}
 
 
@@ -437,11 +427,11 @@ def _insert(connection: Connection, encoded: _Encoded, which: list[int]) -> None
     if not which:
         return
     if connection.engine.dialect.name != "sqlite":
-        bulk.insert(connection, "element", _ROW, [encoded.row(at, is_embedded=False) for at in which])
+        bulk.insert(connection, "element", ROW, [encoded.row(at, is_embedded=False) for at in which])
         return
     last = connection.exec_driver_sql("SELECT seq FROM sqlite_sequence WHERE name = 'element'").scalar() or 0
     rows = [(pk, *encoded.row(at, is_embedded=True)) for pk, at in enumerate(which, last + 1)]
-    bulk.insert(connection, "element", ("pk", *_ROW), rows)
+    bulk.insert(connection, "element", ("pk", *ROW), rows)
 
 
 def _update(connection: Connection, encoded: _Encoded, which: list[int]) -> None:
@@ -449,7 +439,7 @@ def _update(connection: Connection, encoded: _Encoded, which: list[int]) -> None
         return
     is_embedded = connection.engine.dialect.name == "sqlite"
     mark = _mark(connection)
-    columns = ", ".join(f"{name} = {mark}" for name in _ROW[1:])
+    columns = ", ".join(f"{name} = {mark}" for name in ROW[1:])
     rows = [encoded.row(at, is_embedded=is_embedded) for at in which]
     connection.exec_driver_sql(
         f"UPDATE element SET {columns} WHERE id = {mark}", [(*row[1:], row[0]) for row in rows]

@@ -49,6 +49,23 @@ def encode_column(geometries: np.ndarray) -> tuple[list[bytes], list[bytes]]:
     return wkb, [head + one for head, one in zip(heads, wkb, strict=True)]
 
 
+class _EwkbStart(dict[bytes, str]):
+    """How the EWKB of a geometry in EPSG:4326 begins, by how its WKB begins (byte order and type)."""
+
+    def __missing__(self, start: bytes) -> str:
+        kind = int.from_bytes(start[1:], "little") | 0x20000000
+        self[start] = (b"\x01" + kind.to_bytes(4, "little") + SRID.to_bytes(4, "little")).hex()
+        return self[start]
+
+
+_EWKB_START = _EwkbStart()
+
+
+def ewkb_text(wkb: bytes) -> str:
+    """Little-endian WKB as the hexadecimal EWKB that PostGIS reads."""
+    return _EWKB_START[wkb[:5]] + wkb[5:].hex()
+
+
 def wkb_of_gpkg(blob: bytes) -> bytes:
     """The WKB inside a GeoPackage blob; raises ValueError when it is none."""
     if blob[:2] != b"GP":

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hmac
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -56,23 +56,41 @@ def append(
     bases: Sequence[int | None],
 ) -> None:
     """Write one revision per element, chained to the newest one, and move the commit's chain head."""
-    at = time_text(commit.at)
+    keys = ((one.id, one.layer, one.revision, base) for one, base in zip(elements, bases, strict=True))
+    _append(commit, keys, payloads, operation)
+
+
+def append_new(commit: Commit, layer: str, ids: Sequence[str], payloads: Sequence[str]) -> None:
+    """Write the first revision of each of these new elements, as `append` does."""
+    _append(commit, ((one, layer, 1, None) for one in ids), payloads, Operation.CREATE)
+
+
+def _append(
+    commit: Commit,
+    keys: Iterable[tuple[str, str, int, int | None]],
+    payloads: Sequence[str],
+    operation: Operation,
+) -> None:
+    """`keys` are element id, layer, revision and base revision of each payload."""
+    secret, at, kind = commit.secret, time_text(commit.at), operation.value
     # the link's JSON by hand, as `verify` makes it with the library: this loop is the slow part of an import
-    middle = f'"{operation.value}",{_to_json(commit.actor)},"{at}",{_to_json(commit.reason)}'
+    middle = f'"{kind}",{_to_json(commit.actor)},"{at}",{_to_json(commit.reason)}'
+    head = commit.chain_head
     rows: list[tuple[Any, ...]] = []
-    for element, payload, base in zip(elements, payloads, bases, strict=True):
-        payload_hash = _keyed(commit.secret, payload)
+    for (element_id, layer, revision, base), payload in zip(keys, payloads, strict=True):
+        payload_hash = _keyed(secret, payload)
         text = (
-            f'["{commit.chain_head}",{commit.sequence},"{element.id}","{element.layer}",{element.revision},'
+            f'["{head}",{commit.sequence},"{element_id}","{layer}",{revision},'
             f'{middle},{"null" if base is None else base},"{payload_hash}"]'
         )
-        commit.chain_head = _keyed(commit.secret, text)
+        head = _keyed(secret, text)
         rows.append(
             (
-                commit.sequence, element.id, element.layer, element.revision, operation.value,
-                commit.actor, at, commit.reason, base, payload, payload_hash, commit.chain_head,
+                commit.sequence, element_id, layer, revision, kind, commit.actor, at, commit.reason, base,
+                payload, payload_hash, head,
             )
         )  # fmt: skip
+    commit.chain_head = head
     bulk.insert(commit.connection, "revision", (*_SEEN_COLUMNS, "payload", "payload_hash", "hash"), rows)
 
 

@@ -48,11 +48,16 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home / "district.gpkg"
 
 
+def opened(template: Path, home: Path, clock: FakeClock) -> District:
+    """A copy of the seeded district."""
+    shutil.copy(template, home / "district.gpkg")
+    env = {"GRIDMAP_HOME": str(home), "GRIDMAP_DATABASE_URL": f"sqlite:///{home / 'district.gpkg'}"}
+    return assemble(load_settings(env, secret=b"a secret of the tests"), clock=clock)
+
+
 @pytest.fixture
 def district(template: Path, tmp_path: Path, clock: FakeClock) -> Iterator[District]:
-    shutil.copy(template, tmp_path / "district.gpkg")
-    env = {"GRIDMAP_HOME": str(tmp_path), "GRIDMAP_DATABASE_URL": f"sqlite:///{tmp_path / 'district.gpkg'}"}
-    made = assemble(load_settings(env, secret=b"a secret of the tests"), clock=clock)
+    made = opened(template, tmp_path, clock)
     yield made
     made.close()
 
@@ -711,3 +716,47 @@ def test_a_code_that_a_grid_gave_up_stays_its_own(district: District) -> None:
 
     imports.undo_import(district, ADMIN, receipt.sequence)
     assert by_code(district, "police_grid")[WEST_SOUTH].id == known.id
+
+
+# --- many rows ---------------------------------------------------------------------------------------------
+
+
+def many(count: int) -> bytes:
+    rows = [
+        f"CS{at:04},{'' if at % 3 == 0 else f'甲路{at}号'},{['旅馆业', '危化品', '其他'][at % 3]},{at % 40 or ''},"
+        f"{'一级' if at % 5 == 0 else ''},场所{at},{121.41 + at % 60 / 400:.5f},{30.91 + at // 60 / 400:.5f}"
+        for at in range(count)
+    ]
+    return csv(*rows, headings="编码,地址,类别,从业人数,管控等级,名称,经度,纬度")
+
+
+def test_many_rows_are_stored_as_few_are(template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    states = []
+    for name, columns_from in (("columns", 1_000), ("elements", 10**9)):
+        monkeypatch.setattr(imports, "_COLUMNS_FROM", columns_from)
+        home = tmp_path / name
+        home.mkdir()
+        one_district = opened(template, home, FakeClock())
+        made = plan(one_district, many(1_200), layer="premises")
+        assert (made.newcomers is None) is (name == "elements")
+        assert imports.apply(one_district, ADMIN, made).new == 1_200
+        with one_district.database.read() as connection:
+            found = sorted(stored.find(connection, Query("premises")), key=lambda one: one.code or "")
+            noted = membership.grids_of(connection, [one.id for one in found])
+        states.append(
+            [
+                (one.code, one.name, one.properties, one.geometry.wkb, one.due_at, one.verified_by, noted[one.id])
+                for one in found
+            ]
+        )
+        one_district.close()
+    assert states[0] == states[1]
+
+
+def test_many_rows_twice_change_nothing(district: District) -> None:
+    file = many(1_200)
+    assert load(district, file, layer="premises").new == 1_200
+    again = load(district, file, layer="premises")
+    assert (again.unchanged, again.sequence) == (1_200, None)
+    with district.database.read() as connection:
+        assert history.verify(connection, b"a secret of the tests").is_valid
