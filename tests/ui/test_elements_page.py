@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
 from collections.abc import Iterator, Mapping
@@ -10,6 +11,7 @@ from datetime import timedelta
 from itertools import count
 from typing import Any
 
+import openpyxl
 import pytest
 import shapely
 from streamlit.testing.v1 import AppTest
@@ -249,6 +251,38 @@ def test_dates_and_truths_stand_in_columns_of_their_own(store: District) -> None
     table = rows.frame(incident, [one], links=[""], now=store.clock())
     assert table.loc[one.id, names["boolean"]]
     assert table.loc[one.id, names["datetime"]].tz_convert(CHINA).hour == 8
+
+
+def every_table() -> None:
+    import shapely
+    import streamlit as st
+
+    from gridmap.services import district as districts
+    from gridmap.ui import element_rows as rows
+    from tests.support.district import element
+
+    district = districts.running()
+    examples = {
+        "text": "字", "integer": 3, "number": 1.5, "boolean": True, "date": "2026-03-01",
+        "datetime": "2026-03-01T00:30:00+00:00",
+    }  # fmt: skip
+    for layer in district.catalogue:
+        values = {
+            field.name: field.choices[0].value if field.choices else examples[field.type.value]
+            for field in layer.fields
+        }
+        place = shapely.Point(121.45, 30.93)
+        shown = [element(layer.id, "A1", "有值", place, **values), element(layer.id, None, "无值", place)]
+        table = rows.frame(layer, shown, links=["/map", "/map"], now=district.clock(), ticked=set())
+        config = rows.column_config(layer, is_editable=True)
+        back = st.data_editor(table, key=layer.id, column_config=config)
+        assert back.iloc[0].notna()[list(values)].all(), layer.id
+        assert back.iloc[1].isna()[list(values)].all(), layer.id
+
+
+def test_every_layer_has_a_table_that_can_be_edited(visit: Visit) -> None:
+    page = fine(AppTest.from_function(every_table, default_timeout=60).run())
+    assert len(page.dataframe) == len(visit.district.catalogue)
 
 
 def test_links_lead_to_the_element_on_the_map(store: District) -> None:
@@ -565,6 +599,68 @@ def test_broken_files_are_refused_in_words(visit: Visit, name: str, content: byt
     [onward] = [one for one in page.button if one.label == "下一步"]
     assert onward.disabled
     assert press(page, "换一个文件").file_uploader
+
+
+def test_one_sheet_of_several_is_chosen(visit: Visit) -> None:
+    book = openpyxl.Workbook()
+    book.active.title = "目录"
+    book.active.append(["这里没有数据"])
+    sheet = book.create_sheet("警务站")
+    for row in (
+        ["编码", "名称", "开放时间", "民警数", "经度", "纬度"],
+        [f"JWZ{next(_numbers)}", "簿中站", "24小时", 2, 121.47, 30.945],
+    ):
+        sheet.append(row)
+    held = io.BytesIO()
+    book.save(held)
+    page = send(open_layer(visit.sign_in("officer"), tab="批量导入"), "站.xlsx", held.getvalue())
+    [onward] = [one for one in page.button if one.label == "下一步"]
+    assert onward.disabled
+    [part] = [one for one in page.selectbox if one.label.startswith("文件中有多个图层")]
+    page = fine(part.set_value("警务站").run())
+    assert "簿中站" in texts(page)
+    page = press(to_dry_run(page), "入库 1 个要素")
+    assert count_of(visit.district, "簿中站") == 1
+
+
+def test_coordinate_columns_of_any_name_can_be_named(visit: Visit) -> None:
+    content = f"编码,名称,开放时间,民警数,东,北\nJWZ{next(_numbers)},指定列站,24小时,2,121.475,30.955\n"
+    page = send(open_layer(visit.sign_in("officer"), tab="批量导入"), "站.csv", content)
+    assert "没有找到坐标列" in page.info[0].value
+    by_label = {one.label: one for one in page.selectbox}
+    by_label["经度(或东坐标)列"].set_value("东")
+    by_label["纬度(或北坐标)列"].set_value("北")
+    page = fine(page.run())
+    assert "121.475000, 30.955000" in texts(page)
+
+
+def test_a_wrong_guess_of_the_encoding_is_put_right_by_hand(visit: Visit) -> None:
+    content = (HEAD + f"JWZ{next(_numbers)},編碼站,24小时,3,121.45,30.93,\n").encode("utf-16")
+    page = send(open_layer(visit.sign_in("officer"), tab="批量导入"), "站.csv", content)
+    assert "編碼站" in texts(page)
+    [encoding] = [one for one in page.selectbox if one.label == "文字编码"]
+    page = fine(encoding.set_value("gb18030").run())
+    assert page.error[0].value
+    [encoding] = [one for one in page.selectbox if one.label == "文字编码"]
+    page = fine(encoding.set_value("utf-16").run())
+    assert "編碼站" in texts(page)
+
+
+def test_a_file_that_is_too_large_is_refused_in_words(visit: Visit, monkeypatch: pytest.MonkeyPatch) -> None:
+    small = imports.Limits(max_bytes=1000, max_rows=3)
+    monkeypatch.setattr(imports, "limits_of", lambda district: small)
+    page = send(open_layer(visit.sign_in("officer"), tab="批量导入"), "大.csv", HEAD + "x" * 2000)
+    assert "文件过大" in page.error[0].value
+    page = send(press(page, "换一个文件"), "长.csv", HEAD + "JWZ1,站,24小时,3,121.45,30.93,\n" * 5)
+    assert "行数超过上限" in page.error[0].value
+
+
+def test_markup_in_a_file_is_shown_as_text(visit: Visit) -> None:
+    page = start_import(visit, "JWZ991,<script>alert(1)</script>**粗**,24小时,3,121.45,30.93,\n")
+    assert "&lt;script&gt;" in texts(page)
+    assert "<script>alert" not in texts(page)
+    page = press(page, "下一步")
+    assert any(r"\*\*粗" in one.label for one in page.selectbox)
 
 
 def test_a_file_for_a_layer_that_is_not_the_users_is_not_asked_for(visit: Visit) -> None:
