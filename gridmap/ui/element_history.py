@@ -17,7 +17,7 @@ from gridmap.services.district import District
 from gridmap.storage.elements import Query
 from gridmap.ui import element_rows as rows
 from gridmap.ui import gate, state, widgets
-from gridmap.ui.element_words import label_of
+from gridmap.ui.element_words import label_of, literal
 from gridmap.ui.words import time_words
 
 _MOST_FOUND = 100
@@ -180,6 +180,7 @@ def _restore(
         ),
     )
     if receipt is not None:
-        notes = "".join(f" {one}。" for one in receipt.warnings)
-        state.of(user).notice = f"已恢复,现为第 {receipt.element.revision} 版。{notes}"
+        is_new = receipt.element.revision != picked.revision
+        words = [f"已恢复,现为第 {receipt.element.revision} 版"] if is_new else []
+        state.of(user).notice = "".join(f"{literal(one)}。" for one in [*words, *receipt.warnings])
         st.rerun()

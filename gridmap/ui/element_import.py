@@ -501,7 +501,7 @@ def _follow_job(user: User, layer: Layer) -> None:
         _take_job(district, user, work, job)
         st.rerun()
     words = job.message or ("排队等候" if job.state is JobState.QUEUED else "正在处理")
-    st.progress(min(job.progress, 1.0), text=f"{literal(words)}(后台任务,可离开本页,稍后回来查看)")
+    st.progress(min(job.progress, 1.0), text=f"{literal(words)}(后台任务,可先去其他页面,稍后回来查看)")
     if st.button("取消", key="elements.import.cancel_job"):
         jobs.cancel(district, user, work.job)
 
