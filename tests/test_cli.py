@@ -31,7 +31,9 @@ GOOD = STATIONS + "JWZ21,新一站,24小时,4,121.45,30.92\nJWZ22,新二站,24�
 BAD = GOOD + "坏,三站,24小时,2,121.46,30.98\n"
 
 
-def _commands(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+def _commands(
+    group: click.Group, path: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], click.Command]]:
     for name, command in group.commands.items():
         if isinstance(command, click.Group):
             yield from _commands(command, (*path, name))
@@ -62,7 +64,9 @@ class Terminal:
     def __call__(self, *arguments: str | Path, code: int = 0) -> Result:
         result = CliRunner().invoke(root, [str(one) for one in arguments], env=self.env)
         said = result.stdout + result.stderr
-        assert result.exception is None or isinstance(result.exception, SystemExit), said + repr(result.exception)
+        assert result.exception is None or isinstance(result.exception, SystemExit), said + repr(
+            result.exception
+        )
         assert result.exit_code == code, said
         return result
 
@@ -113,14 +117,24 @@ def test_every_command_and_option_has_help_and_is_in_the_guide(path: tuple[str, 
 
 def test_the_guide_names_no_command_that_is_not_there() -> None:
     listed = [line.split("|")[1] for line in GUIDE.splitlines() if line.startswith("| `")]
-    named = {word.strip("` ") for cell in listed for word in cell.split(",") if not word.strip("` ").startswith("-")}
+    named = {
+        word.strip("` ")
+        for cell in listed
+        for word in cell.split(",")
+        if not word.strip("` ").startswith("-")
+    }
     assert named - {" ".join(path[:2]) for path in COMMANDS} - set(root.commands) == set()
 
 
 def test_the_program_runs_as_a_module(tmp_path: Path) -> None:
     env = {**os.environ, "GRIDMAP_HOME": str(tmp_path)}
     done = subprocess.run(
-        [sys.executable, "-m", "gridmap.cli", "--version"], cwd=ROOT, env=env, capture_output=True, text=True, check=False
+        [sys.executable, "-m", "gridmap.cli", "--version"],
+        cwd=ROOT,
+        env=env,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert (done.returncode, done.stdout.split()[0]) == (0, "gridmap,")
 
@@ -188,7 +202,10 @@ OUTLINE = json.dumps(
             {
                 "type": "Feature",
                 "properties": {"adcode": code, "name": name},
-                "geometry": {"type": "Polygon", "coordinates": [[[x, 30], [x + 1, 30], [x + 1, 31], [x, 31], [x, 30]]]},
+                "geometry": {
+                    "type": "Polygon",
+                    "coordinates": [[[x, 30], [x + 1, 30], [x + 1, 31], [x, 31], [x, 30]]],
+                },
             }
             for code, name, x in ((310120, "甲区", 121), (310199, "乙区", 122))
         ],
@@ -231,7 +248,10 @@ def test_a_dry_run_reports_and_stores_nothing(terminal: Terminal, tmp_path: Path
     assert [(one["row"], one["field"], one["rule"]) for one in report["problems"]] == [(4, "code", "pattern")]
     assert "JWZ21" not in terminal.elements()
     clean = write(tmp_path, "good.csv", GOOD)
-    assert terminal.json("import", clean, "--layer", "workstation", "--datum", "wgs84", "--dry-run")["refused"] == 0
+    assert (
+        terminal.json("import", clean, "--layer", "workstation", "--datum", "wgs84", "--dry-run")["refused"]
+        == 0
+    )
 
 
 def test_an_import_is_all_or_nothing_unless_asked(terminal: Terminal, tmp_path: Path) -> None:
@@ -272,10 +292,18 @@ def test_what_is_exported_comes_back(terminal: Terminal, tmp_path: Path) -> None
 
     whole = terminal.json("export", "--to", tmp_path / "all.gpkg")
     assert whole["rows"]["police_grid"] == 4
-    past = terminal.json("export", "--layer", "road", "--to", tmp_path / "r.geojson", "--as-of", "2020-01-01T00:00:00Z")
+    past = terminal.json(
+        "export", "--layer", "road", "--to", tmp_path / "r.geojson", "--as-of", "2020-01-01T00:00:00Z"
+    )
     assert past["rows"] == {"road": 0}
     part = terminal.json(
-        "export", "--layer", "workstation", "--to", tmp_path / "p.xlsx", "--grid", "police_grid:310199102001001"
+        "export",
+        "--layer",
+        "workstation",
+        "--to",
+        tmp_path / "p.xlsx",
+        "--grid",
+        "police_grid:310199102001001",
     )
     assert part["rows"] == {"workstation": 2}
 
@@ -289,7 +317,9 @@ def test_validate_ends_with_one_where_a_rule_is_broken(terminal: Terminal) -> No
 
     report = terminal.json("validate", "--layer", "workstation", code=1)
     [layer] = report["layers"]
-    assert [(one["code"], one["field"], one["rule"]) for one in layer["problems"]] == [("JWZ01", "name", "required")]
+    assert [(one["code"], one["field"], one["rule"]) for one in layer["problems"]] == [
+        ("JWZ01", "name", "required")
+    ]
     assert terminal("validate", "--layer", "road").stdout.strip().endswith("0 个问题,0 条提醒。")
 
 

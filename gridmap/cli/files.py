@@ -63,7 +63,9 @@ def _report(plan: ImportPlan) -> None:
 @click.option("--mode", type=click.Choice(["all", "good"]), default="all", show_default=True,
               help="Rows with faults: refuse the whole file, or import the good rows.")  # fmt: skip
 @click.option("--dry-run", is_flag=True, help="Say what would happen, and store nothing.")
-@click.option("--where", multiple=True, metavar="COLUMN=TEXT", help="Only rows with this text in this column.")
+@click.option(
+    "--where", multiple=True, metavar="COLUMN=TEXT", help="Only rows with this text in this column."
+)
 @click.option("--value", "meanings", multiple=True, metavar="FIELD:TEXT=VALUE",
               help="What a text of the file means, such as class:trunk=primary.")  # fmt: skip
 @click.option("--encoding", help="Text encoding; found out without it.")
@@ -136,7 +138,9 @@ def _time(text: str | None) -> datetime | None:
     try:
         at = datetime.fromisoformat(text)
     except ValueError:
-        raise click.UsageError(f"--as-of takes a time such as 2026-03-01T08:00:00+08:00, not {text!r}") from None
+        raise click.UsageError(
+            f"--as-of takes a time such as 2026-03-01T08:00:00+08:00, not {text!r}"
+        ) from None
     # without an offset it is meant as the clock on the wall says
     return at.astimezone() if at.tzinfo is None else at
 
@@ -154,7 +158,11 @@ def _grid(text: str | None) -> tuple[str, str] | None:
 @click.option("--to", "file", required=True, type=click.Path(dir_okay=False, path_type=Path),
               help="File to write; its ending says the format.")  # fmt: skip
 @click.option("--layer", help="Layer to write; all layers into one GeoPackage without it.")
-@click.option("--format", "format_name", help="geojson, gpkg, shapefile, kml, csv or xlsx, where the ending does not say.")
+@click.option(
+    "--format",
+    "format_name",
+    help="geojson, gpkg, shapefile, kml, csv or xlsx, where the ending does not say.",
+)
 @click.option("--datum", default="wgs84", show_default=True, help="wgs84, cgcs2000, gcj02, bd09 or EPSG:n.")
 @click.option("--as-of", "as_of", metavar="TIME", help="The state at this time (RFC 3339), inclusive.")
 @click.option("--grid", metavar="LAYER:CODE", help="Only elements in this grid.")
@@ -180,7 +188,9 @@ def export_command(
         raise click.UsageError("--grid, --encoding and other formats than gpkg need --layer")
     with opened() as district:
         if layer is None:
-            report = exports.export_district(district, OPERATOR, file, datum=datum, as_of=at, headings=headings)
+            report = exports.export_district(
+                district, OPERATOR, file, datum=datum, as_of=at, headings=headings
+            )
         else:
             report = exports.export_layer(
                 district,

@@ -31,7 +31,9 @@ _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
     help="A file with the district's boundary; an empty district without it.",
 )  # fmt: skip
 @click.option("--datum", help="Datum of the boundary file: wgs84, cgcs2000, gcj02, bd09 or EPSG:n.")
-@click.option("--where", multiple=True, metavar="COLUMN=TEXT", help="Which area of the file, where it has several.")
+@click.option(
+    "--where", multiple=True, metavar="COLUMN=TEXT", help="Which area of the file, where it has several."
+)
 @json_option
 @refusals
 def init(boundary: Path | None, datum: str | None, where: tuple[str, ...], as_json: bool) -> None:

@@ -102,7 +102,8 @@ def new_ids(count: int) -> list[str]:
     digits = os.urandom(16 * count).hex()
     parts = (digits[at : at + 32] for at in range(0, 32 * count, 32))
     return sorted(
-        f"{one[:8]}-{one[8:12]}-4{one[13:16]}-{'89ab'[int(one[16], 16) & 3]}{one[17:20]}-{one[20:]}" for one in parts
+        f"{one[:8]}-{one[8:12]}-4{one[13:16]}-{'89ab'[int(one[16], 16) & 3]}{one[17:20]}-{one[20:]}"
+        for one in parts
     )
 
 

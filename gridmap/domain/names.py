@@ -31,7 +31,11 @@ def _syllable(character: str) -> str:
     reading = _readings().get(str(ord(character)), "").partition(",")[0] if character > "\u007f" else ""
     if not reading:
         return character.lower()
-    bare = [one for one in unicodedata.normalize("NFD", reading) if one == _DIAERESIS or not unicodedata.combining(one)]
+    bare = [
+        one
+        for one in unicodedata.normalize("NFD", reading)
+        if one == _DIAERESIS or not unicodedata.combining(one)
+    ]
     return unicodedata.normalize("NFC", "".join(bare)).replace("ü", "v")
 
 
@@ -58,5 +62,9 @@ def search_key(code: str | None, name: str) -> str:
 
     Syllables are looked up character by character, so a character with several readings gets its commonest.
     """
-    names = f"{name.lower()} {name.translate(_SYLLABLES)} {name.translate(_INITIALS)}" if name.strip() else name.lower()
+    names = (
+        f"{name.lower()} {name.translate(_SYLLABLES)} {name.translate(_INITIALS)}"
+        if name.strip()
+        else name.lower()
+    )
     return " ".join([code.lower(), names] if code and names else [code.lower() if code else names])

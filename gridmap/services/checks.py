@@ -161,7 +161,9 @@ class _LayerCheck:
             yield self._finding(one.row, one.field, one.rule, one.message, is_warning=one.is_warning)
         for at, values in enumerate(self.properties):
             for name in sorted(values.keys() - known):
-                yield self._finding(at, name, "unknown_field", f"图层没有字段“{name}”,该值不会显示", is_warning=True)
+                yield self._finding(
+                    at, name, "unknown_field", f"图层没有字段“{name}”,该值不会显示", is_warning=True
+                )
 
     def _shapes(self) -> Iterator[Finding]:
         for one in geometry_problems(self.geometry, expected_type=self.layer.geometry.value):
@@ -171,7 +173,9 @@ class _LayerCheck:
         seen: dict[str, int] = {}
         for at, code in enumerate(self.codes.tolist()):
             if code and code in seen:
-                yield self._finding(at, "code", "duplicate", f"编码“{code}”与另一个要素({self.ids[seen[code]]})重复")
+                yield self._finding(
+                    at, "code", "duplicate", f"编码“{code}”与另一个要素({self.ids[seen[code]]})重复"
+                )
             elif code:
                 seen[code] = at
 
@@ -187,7 +191,10 @@ class _LayerCheck:
         for overlap in report.overlaps:
             message = f"与“{self._called(overlap.j)}”重叠 {overlap.area_m2:,.0f} 平方米"
             yield self._finding(overlap.i, "geometry", "overlap", message)
-        is_outline = self.layer.parent is not None and not self.district.catalogue.layer(self.layer.parent).is_partition
+        is_outline = (
+            self.layer.parent is not None
+            and not self.district.catalogue.layer(self.layer.parent).is_partition
+        )
         for piece in report.outside:
             message = f"有 {piece.area_m2:,.0f} 平方米超出上级范围"
             # the outline of the whole district comes from elsewhere and never fits to the metre
@@ -228,7 +235,11 @@ class _LayerCheck:
     def _outside(self) -> Iterator[Finding]:
         area = district_area(self.district, beside=self.layer.id)
         # roads, waters and bridges go on beyond the border, so that the way round is known
-        network = {one.group for one in self.district.catalogue if one.is_basemap and one.geometry is GeometryType.LINE}
+        network = {
+            one.group
+            for one in self.district.catalogue
+            if one.is_basemap and one.geometry is GeometryType.LINE
+        }
         if area is None or self.layer.is_basemap or self.layer.group in network or self.layer.id == "town":
             return
         shapely.prepare(area)

@@ -114,7 +114,9 @@ def propose(layer: Layer, columns: Mapping[str, Sequence[Any]]) -> dict[str, str
             if field == "id" and score and _share(values, _is_uuid) < 1.0:
                 score = 0.0
             if field == "code" and score < 0.9 and _plain(column) in ("id", "fid", "adcode", "gid"):
-                score = 0.85 if layer.code_pattern and _share(values, _fits(layer.code_pattern)) >= 0.9 else 0.0
+                score = (
+                    0.85 if layer.code_pattern and _share(values, _fits(layer.code_pattern)) >= 0.9 else 0.0
+                )
             if score >= 0.45:
                 scored.append((-score, place, column, field))
     found: dict[str, str] = {}
@@ -181,7 +183,9 @@ def grid_columns(catalogue: Catalogue, layer: Layer, columns: Iterable[str]) -> 
     for column in columns:
         plain = _plain(column)
         bare = re.sub(r"^(所属|所在|属于)", "", plain)
-        bare = re.sub(r"(gridcode|code|编码|代码|编号)$", lambda m: "grid" if m[0] == "gridcode" else "", bare)
+        bare = re.sub(
+            r"(gridcode|code|编码|代码|编号)$", lambda m: "grid" if m[0] == "gridcode" else "", bare
+        )
         for grid in catalogue.grids:
             if grid.id != layer.id and plain not in own and bare in (_plain(grid.id), _plain(grid.title)):
                 found.append(GridColumn(column, grid.id))

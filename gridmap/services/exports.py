@@ -27,7 +27,7 @@ from gridmap.domain.elements import Element, Source
 from gridmap.domain.layers import Field, FieldType, Layer
 from gridmap.domain.privacy import MASKED_COUNT
 from gridmap.domain.roles import Permission, User
-from gridmap.errors import NotFound
+from gridmap.errors import InvalidInput, NotFound
 from gridmap.exchange import Format, WriteReport, parse_format, suggested_name, write_layers, write_table
 from gridmap.exchange.table import typed
 from gridmap.services import access, membership
@@ -50,6 +50,16 @@ class Headings(Enum):
 
     IDS = "ids"
     TITLES = "titles"
+
+
+def parse_headings(text: Headings | str) -> Headings:
+    """The headings that `text` names; raises InvalidInput."""
+    try:
+        return Headings(text)
+    except ValueError:
+        raise InvalidInput(
+            f"no headings {text!r}; use ids or titles", zh="列名应为 ids(字段标识)或 titles(中文标题)。"
+        ) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +126,7 @@ def export_layer(
     """
     layer = district.catalogue.layer(layer_id)
     _require(district, user, [layer], as_of)
-    path, datum, headings = Path(path), parse_datum(datum), Headings(headings)
+    path, datum, headings = Path(path), parse_datum(datum), parse_headings(headings)
     format = parse_format(format if format is not None else path)
     with district.database.read() as connection:
         sequence = sequence_of(connection)
@@ -169,7 +179,7 @@ def export_district(
     found: dict[str, list[Element]] = {}
     with district.database.read() as connection:
         sequence = sequence_of(connection)
-        report = _Writer(district, user, datum, as_of, Headings(headings), sequence)
+        report = _Writer(district, user, datum, as_of, parse_headings(headings), sequence)
         for layer in chosen:
             found[layer.id] = _elements(district, connection, layer, as_of, None)
             tables.append((layer.title, report.frame(layer, found[layer.id])))
@@ -197,7 +207,9 @@ def _elements(
 ) -> list[Element]:
     if grid is not None and grid[1] not in (found := district.frames.by_code(grid[0], [grid[1]])):
         raise NotFound(
-            f"there is no grid {grid[1]} in layer {grid[0]}", zh=f"没有编码为“{grid[1]}”的网格。", grid=grid[1]
+            f"there is no grid {grid[1]} in layer {grid[0]}",
+            zh=f"没有编码为“{grid[1]}”的网格。",
+            grid=grid[1],
         )
     if as_of is None:
         return stored.find(connection, Query(layer.id, grid=grid))
@@ -294,7 +306,9 @@ class _Writer:
         """Log the export and report it; a file whose export cannot be logged does not stay."""
         rows = {layer: len(elements) for layer, elements in found.items()}
         when = "" if self.as_of is None else f",{_china(self.as_of)} 的状态"
-        detail = f"{sum(rows.values())} 个要素,{written.format.title},{self.datum},第 {self.sequence} 次更新{when}"
+        detail = (
+            f"{sum(rows.values())} 个要素,{written.format.title},{self.datum},第 {self.sequence} 次更新{when}"
+        )
         try:
             with self.district.database.write() as connection:
                 access_log.append(

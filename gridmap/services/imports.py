@@ -35,7 +35,6 @@ from gridmap.exchange import Limits, SourceTable, datum_suspicion, read_table
 from gridmap.exchange.table import plain_values
 from gridmap.services import access, columns, membership
 from gridmap.services.district import District
-from gridmap.services.frames import Frame
 from gridmap.services.jobs import JobContext
 from gridmap.services.near import near_pairs
 from gridmap.storage import elements as stored
@@ -69,6 +68,16 @@ class Mode(Enum):
     def title(self) -> str:
         """The words a person reads."""
         return {"all": "全部合格才导入", "good": "只导入合格的行"}[self.value]
+
+
+def parse_mode(text: Mode | str) -> Mode:
+    """The mode that `text` names; raises InvalidInput."""
+    try:
+        return Mode(text)
+    except ValueError:
+        raise InvalidInput(
+            f"no import mode {text!r}; use all or good", zh="导入方式应为 all(全部合格才导入)或 good(只导入合格的行)。"
+        ) from None
 
 
 class Action(Enum):
@@ -326,7 +335,7 @@ def plan(
     options = _Options(mapping, values or {}, where or {}, source)
     with _collector_at_rest():
         return _Planner(
-            district, user, layer, table, datum, Mode(mode), mask_text(filename), options, progress or _silent
+            district, user, layer, table, datum, parse_mode(mode), mask_text(filename), options, progress or _silent
         ).plan()
 
 
@@ -410,7 +419,9 @@ class _Planner:
         proposed = columns.propose(self.layer, self.raw)
         self.mapping = columns.settle(self.layer, self.table.columns, proposed, self.options.mapping)
         self.column_of = {target: column for column, target in self.mapping.items()}
-        grids = columns.grid_columns(self.district.catalogue, self.layer, self.raw.keys() - self.mapping.keys())
+        grids = columns.grid_columns(
+            self.district.catalogue, self.layer, self.raw.keys() - self.mapping.keys()
+        )
         self.grid_columns = grids
         self.ignored = tuple(name for name in self.table.columns if name not in self.mapping)
         for column in self.ignored:
@@ -453,7 +464,9 @@ class _Planner:
         if declared and parse_datum_or_none(declared) not in (None, self.datum):
             stated = parse_datum(declared)
             if not (stated.is_wgs84 and self.datum.is_wgs84):
-                self.warnings.append(f"文件声明的坐标系是{stated.title},与所选的{self.datum.title}不同,请核对。")
+                self.warnings.append(
+                    f"文件声明的坐标系是{stated.title},与所选的{self.datum.title}不同,请核对。"
+                )
         sound = np.flatnonzero(self.is_good)
         if not len(sound):
             return
@@ -562,7 +575,9 @@ class _Planner:
                 continue
             if trace.layer != self.layer.id:
                 title = _layer_title(self.district, trace.layer)
-                self.refuse(at, "id", "other_layer", f"该要素标识属于图层“{title}”,不能导入到“{self.layer.title}”")
+                self.refuse(
+                    at, "id", "other_layer", f"该要素标识属于图层“{title}”,不能导入到“{self.layer.title}”"
+                )
             else:
                 self.restored[at] = trace.id
 
@@ -584,7 +599,11 @@ class _Planner:
                 self.match[at] = holder
             elif holder >= 0 and holder != self.match[at]:
                 self.refuse(at, "code", "taken", f"编码“{code}”已被另一个要素使用,请换一个编码")
-            elif code in retired and self.restored.get(at, retired[code]) == retired[code] and self.match[at] < 0:
+            elif (
+                code in retired
+                and self.restored.get(at, retired[code]) == retired[code]
+                and self.match[at] < 0
+            ):
                 self.restored[at] = retired[code]
             elif code in retired and not self._is_own(at, retired[code]):
                 self.refuse(at, "code", "retired", f"编码“{code}”属于已停用的要素,停用的编码不再使用")
@@ -662,7 +681,9 @@ class _Planner:
         known = self.match[good] >= 0
         inside[known] &= shapely.covers(reach, self.frame.arrays.geometry[self.match[good[known]]])
         for at in good[~inside].tolist():
-            self.refuse(at, "geometry", "area", "位置不在您的责任区内,不能导入;请交由所在网格的民警或网格管理员导入")
+            self.refuse(
+                at, "geometry", "area", "位置不在您的责任区内,不能导入;请交由所在网格的民警或网格管理员导入"
+            )
 
     # --- partitions ---
 
@@ -788,10 +809,17 @@ class _Planner:
             present = stored.get_many(connection, [arrays.id[self.match[at]] for at, _, _ in changed])
         for at, properties, is_moved in changed:
             before = present[arrays.id[self.match[at]]]
-            self._write_over(at, before, properties, self.geometry[at] if is_moved else before.geometry, Operation.UPDATE)
+            self._write_over(
+                at, before, properties, self.geometry[at] if is_moved else before.geometry, Operation.UPDATE
+            )
 
     def _write_over(
-        self, at: int, before: Element, properties: dict[str, Any], geometry: BaseGeometry, operation: Operation
+        self,
+        at: int,
+        before: Element,
+        properties: dict[str, Any],
+        geometry: BaseGeometry,
+        operation: Operation,
     ) -> None:
         missing = [one for one in self.required if self._is_missing(one, at, before, properties)]
         for one in missing:
@@ -943,9 +971,13 @@ class _Planner:
                 stated = None if stated in (None, "") else str(stated).strip().removesuffix(".0")
                 if stated is not None and stated != code:
                     wrong += 1
-                    self.remark(at, one.column, "grid_code", f"文件写的{title}是“{stated}”,按位置应为“{code or '无'}”")
+                    self.remark(
+                        at, one.column, "grid_code", f"文件写的{title}是“{stated}”,按位置应为“{code or '无'}”"
+                    )
             if wrong:
-                self.warnings.append(f"“{one.column}”列有 {wrong} 行与按位置推算的{title}不一致;以位置为准,该列不保存。")
+                self.warnings.append(
+                    f"“{one.column}”列有 {wrong} 行与按位置推算的{title}不一致;以位置为准,该列不保存。"
+                )
 
     def _near_duplicates(self, radius_m: float) -> None:
         new = np.flatnonzero(self.actions == Action.NEW.value)
@@ -961,7 +993,12 @@ class _Planner:
             else:
                 at = living[second - len(new)]
                 other = f"已有的“{self.frame.arrays.code[at] or self.frame.arrays.name[at]}”"
-            self.remark(int(new[first]), "geometry", "near_duplicate", f"{radius_m:g} 米内有{other},请确认不是重复登记")
+            self.remark(
+                int(new[first]),
+                "geometry",
+                "near_duplicate",
+                f"{radius_m:g} 米内有{other},请确认不是重复登记",
+            )
         if len(pairs):
             self.warnings.append(f"有 {len(pairs)} 处要素相距不到 {radius_m:g} 米,请确认不是重复登记。")
 
@@ -1037,7 +1074,9 @@ def district_area(district: District, *, beside: str = "") -> BaseGeometry | Non
 def _judged(areas: np.ndarray, count: int) -> PartitionReport:
     """The first `count` lon/lat areas as a partition of the rest of them, judged in metres."""
     metric = to_metric(areas, metric_crs_of(areas))
-    return partition_problems(metric[:count], within=shapely.union_all(metric[count:]) if count < len(areas) else None)
+    return partition_problems(
+        metric[:count], within=shapely.union_all(metric[count:]) if count < len(areas) else None
+    )
 
 
 def _layer_title(district: District, layer_id: str) -> str:
@@ -1114,7 +1153,9 @@ def _property_texts(columns: Mapping[str, list[Any]], count: int) -> list[str]:
         )
     if not cells:
         return ["{}"] * count
-    return ["{" + ",".join([cell for cell in row if cell is not None]) + "}" for row in zip(*cells, strict=True)]
+    return [
+        "{" + ",".join([cell for cell in row if cell is not None]) + "}" for row in zip(*cells, strict=True)
+    ]
 
 
 def _as_id(value: Any) -> str:
@@ -1140,7 +1181,9 @@ def _as_source(value: Any) -> str:
 
 
 def _as_time(value: Any) -> datetime:
-    at = value if isinstance(value, datetime) else datetime.fromisoformat(str(value).strip().replace("/", "-"))
+    at = (
+        value if isinstance(value, datetime) else datetime.fromisoformat(str(value).strip().replace("/", "-"))
+    )
     if at.tzinfo is None:
         raise ValueError("a time without an offset")
     return at
@@ -1189,7 +1232,9 @@ class _PlaceIndex:
         """Those that were added under the name and are at the same place, in their order."""
         x, y = (value / self._CELL for value in geometry.bounds[:2])
         reach = SAME_PLACE_DEGREES / self._CELL
-        cells = {(int(np.floor(x + dx)), int(np.floor(y + dy))) for dx in (-reach, reach) for dy in (-reach, reach)}
+        cells = {
+            (int(np.floor(x + dx)), int(np.floor(y + dy))) for dx in (-reach, reach) for dy in (-reach, reach)
+        }
         near = sorted({at for cx, cy in cells for at in self.cells.get((name, cx, cy), ())})
         if not near:
             return []
@@ -1223,12 +1268,16 @@ def apply(
         The district has moved on and the file would do something else now.
     PermissionDenied
     """
-    mode = plan.mode if mode is None else Mode(mode)
+    mode = plan.mode if mode is None else parse_mode(mode)
     access.require(district, user, Permission.IMPORT, plan.layer.id)
     access.require_edit(district, user, plan.layer)
     if user.username != plan.username:
         raise access.refuse(
-            district, user, "apply the plan of another account", plan.layer.id, zh="只能导入自己检查过的文件。"
+            district,
+            user,
+            "apply the plan of another account",
+            plan.layer.id,
+            zh="只能导入自己检查过的文件。",
         )
     progress = progress or _silent
     for _ in range(3):
@@ -1353,7 +1402,9 @@ def undo_import(district: District, user: User, sequence: int) -> ImportReceipt:
         revisions = history.of_sequence(connection, sequence)
         past = history.before_sequence(connection, sequence)
     if not revisions or not revisions[0].reason.startswith(_REASON):
-        raise NotFound(f"commit {sequence} is no import", zh=f"编号 {sequence} 不是一次批量导入。", sequence=sequence)
+        raise NotFound(
+            f"commit {sequence} is no import", zh=f"编号 {sequence} 不是一次批量导入。", sequence=sequence
+        )
     layer = district.catalogue.layer(revisions[0].layer)
     access.require(district, user, Permission.IMPORT, layer.id)
     access.require_edit(district, user, layer)

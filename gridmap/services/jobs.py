@@ -134,7 +134,9 @@ def start(
         job = stored.get(connection, job_id)
     with _lock:
         _children[job_id] = _Child()
-    order = pickle.dumps({"settings": district.settings, "user": user, "job": job_id, "function": _KINDS[kind]})
+    order = pickle.dumps(
+        {"settings": district.settings, "user": user, "job": job_id, "function": _KINDS[kind]}
+    )
     name = f"job-{job_id[:8]}"
     threading.Thread(target=_supervise, args=(district, job_id, order), name=name, daemon=True).start()
     assert job is not None
@@ -318,7 +320,11 @@ def recover(district: District) -> list[str]:
         left_over = [one for one in stored.unfinished(connection) if _is_left_over(one)]
         for job in left_over:
             stored.finish(
-                connection, job.id, JobState.FAILED, at=now, message="服务中断,任务未完成,未保存任何结果,可重新提交。"
+                connection,
+                job.id,
+                JobState.FAILED,
+                at=now,
+                message="服务中断,任务未完成,未保存任何结果,可重新提交。",
             )
         dropped = stored.forget_before(connection, now - timedelta(days=KEPT_DAYS))
     for job_id in dropped:
@@ -353,7 +359,9 @@ class JobContext:
 
     def progress(self, share: float, message: str = "") -> None:
         """Tell the server how far the work is, from 0 to 1, in Chinese words."""
-        line = json.dumps({"progress": round(min(max(share, 0.0), 1.0), 4), "message": message}, ensure_ascii=False)
+        line = json.dumps(
+            {"progress": round(min(max(share, 0.0), 1.0), 4), "message": message}, ensure_ascii=False
+        )
         _say(line)
 
     def log(self, text: str) -> None:
@@ -449,5 +457,10 @@ def _fail(context: JobContext, message: str, error: GridmapError | None) -> None
     facts = {} if error is None else {"error": type(error).__name__, "message": str(error)}
     with context.district.database.write() as connection:
         stored.finish(
-            connection, context.job_id, JobState.FAILED, at=context.district.clock(), message=message, result=facts
+            connection,
+            context.job_id,
+            JobState.FAILED,
+            at=context.district.clock(),
+            message=message,
+            result=facts,
         )

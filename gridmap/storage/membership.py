@@ -51,7 +51,9 @@ def put(
     """
     if not is_new:
         for start in range(0, len(ids), _CHUNK):
-            connection.execute(delete(membership).where(membership.c.element_id.in_(ids[start : start + _CHUNK])))
+            connection.execute(
+                delete(membership).where(membership.c.element_id.in_(ids[start : start + _CHUNK]))
+            )
     used = sorted({one for one in which if combinations[one]})
     numbers = dict(zip(used, _numbers(connection, [combinations[one] for one in used]), strict=True))
     rows = [(element_id, numbers[one]) for element_id, one in zip(ids, which, strict=True) if one in numbers]
@@ -110,7 +112,9 @@ def counts(connection: Connection, layer: str, grid_layer: str) -> dict[str, int
         select(place_grid.c.grid_code, func.count())
         .join(membership, membership.c.place_pk == place_grid.c.place_pk)
         .join(element, element.c.id == membership.c.element_id)
-        .where(place_grid.c.grid_layer == grid_layer, element.c.layer == layer, element.c.is_retired.is_(False))
+        .where(
+            place_grid.c.grid_layer == grid_layer, element.c.layer == layer, element.c.is_retired.is_(False)
+        )
         .group_by(place_grid.c.grid_code)
     )
     return dict(connection.execute(statement).all())

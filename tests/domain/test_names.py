@@ -21,7 +21,11 @@ def test_a_key_holds_code_name_pinyin_and_initials(code: str | None, name: str, 
     assert search_key(code, name) == key
 
 
-@given(st.text(st.characters(min_codepoint=0x21, max_codepoint=0x9FFF, blacklist_categories=("Z", "C")), max_size=12))
+@given(
+    st.text(
+        st.characters(min_codepoint=0x21, max_codepoint=0x9FFF, blacklist_categories=("Z", "C")), max_size=12
+    )
+)
 def test_syllables_are_those_of_the_pinyin_library(name: str) -> None:
     syllables = [lazy_pinyin(one)[0].lower() for one in name]
     parts = (name.lower(), "".join(syllables), "".join(one[:1] for one in syllables))

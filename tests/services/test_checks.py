@@ -65,7 +65,13 @@ def test_a_sound_district_has_no_findings(district: District) -> None:
 
 
 def test_values_that_break_the_rules_are_found(district: District) -> None:
-    overwrite(district, "workstation", "JWZ01", name="联系13800138000", properties={"opening_hours": "夜里", "old": 1})
+    overwrite(
+        district,
+        "workstation",
+        "JWZ01",
+        name="联系13800138000",
+        properties={"opening_hours": "夜里", "old": 1},
+    )
     report = checks.validate(district, ADMIN)
 
     assert rules(report) == {
@@ -84,7 +90,12 @@ def test_broken_shapes_are_found(district: District) -> None:
 
 
 def test_a_code_in_use_twice_is_found(district: District) -> None:
-    put(district, element("workstation", "JWZ01", "乙", shapely.Point(121.47, 30.95), opening_hours="24h", officer_count=9))
+    put(
+        district,
+        element(
+            "workstation", "JWZ01", "乙", shapely.Point(121.47, 30.95), opening_hours="24h", officer_count=9
+        ),
+    )
     assert rules(checks.validate(district, ADMIN)) == {("workstation", "JWZ01", "code", "duplicate")}
 
 
@@ -108,10 +119,18 @@ def test_a_noted_grid_that_is_not_the_derived_one_is_found(district: District) -
 
 def test_what_lies_outside_or_too_close_is_told(district: District) -> None:
     overwrite(district, "workstation", "JWZ01", geometry=shapely.Point(122.5, 30.98))
-    put(district, element("workstation", "JWZ50", "近", shapely.Point(121.4605, 30.97), opening_hours="24h", officer_count=9))
+    put(
+        district,
+        element(
+            "workstation", "JWZ50", "近", shapely.Point(121.4605, 30.97), opening_hours="24h", officer_count=9
+        ),
+    )
     report = checks.validate(district, ADMIN, layer_id="workstation")
 
-    assert warned(report) == {("workstation", "JWZ01", "outside_district"), ("workstation", "JWZ02", "near_duplicate")}
+    assert warned(report) == {
+        ("workstation", "JWZ01", "outside_district"),
+        ("workstation", "JWZ02", "near_duplicate"),
+    }
 
 
 def test_roads_and_bridges_may_go_on_beyond_the_border(district: District) -> None:

@@ -27,7 +27,9 @@ UUID = "0b9bd1de-3f43-4a3b-9d2e-0c8a4a9f6a51"
         ("lanes", [], None),
     ],
 )
-def test_a_column_is_proposed_for_the_field_it_sounds_like(column: str, values: list, field: str | None) -> None:
+def test_a_column_is_proposed_for_the_field_it_sounds_like(
+    column: str, values: list, field: str | None
+) -> None:
     assert columns.propose(STATION, {column: values}).get(column) == field
 
 

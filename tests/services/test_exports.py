@@ -45,7 +45,9 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "workstation", "JWZ90", '引号"逗号,=1+1', shapely.Point(121.123456789012, 30.987654321098),
         opening_hours="24h", officer_count=12, address="甲路1号\n乙室", readiness_minutes=1.5,
     )  # fmt: skip
-    simulated = element("road", None, "模拟路", shapely.LineString([(121.5, 30.9), (121.6, 30.95)]), **{"class": "path"})
+    simulated = element(
+        "road", None, "模拟路", shapely.LineString([(121.5, 30.9), (121.6, 30.95)]), **{"class": "path"}
+    )
     put(district, tricky, replace(simulated, source=Source.SIMULATED))
     district.close()
     return home / "district.gpkg"
@@ -80,7 +82,9 @@ def export(district: District, layer: str, folder: Path, format: str, **options)
 
 @pytest.mark.parametrize("datum", ["wgs84", "gcj02"])
 @pytest.mark.parametrize("format", FORMATS)
-def test_what_goes_out_comes_back_unchanged(district: District, tmp_path: Path, format: str, datum: str) -> None:
+def test_what_goes_out_comes_back_unchanged(
+    district: District, tmp_path: Path, format: str, datum: str
+) -> None:
     for layer in ("workstation", "road", "police_grid", "risk"):
         report = export(district, layer, tmp_path, format, datum=datum)
         assert report.rows == {layer: len(all_of(district, layer))}
@@ -101,7 +105,12 @@ def test_an_export_makes_the_same_elements_elsewhere(
         assert after.keys() == before.keys()
         for one in before.values():
             copy = after[one.id]
-            assert (copy.code, copy.name, copy.properties, copy.source) == (one.code, one.name, one.properties, one.source)
+            assert (copy.code, copy.name, copy.properties, copy.source) == (
+                one.code,
+                one.name,
+                one.properties,
+                one.source,
+            )
             assert shapely.hausdorff_distance(copy.geometry, one.geometry) < 1e-7
     other.close()
 
@@ -223,7 +232,9 @@ def _told(path: Path, format: str) -> str:
     if format == "shapefile":
         with zipfile.ZipFile(path) as archive:
             return "\n".join(
-                archive.read(one).decode("utf-8-sig") for one in archive.namelist() if one.endswith((".txt", ".csv"))
+                archive.read(one).decode("utf-8-sig")
+                for one in archive.namelist()
+                if one.endswith((".txt", ".csv"))
             )
     if format == "gpkg":
         with sqlite3.connect(path) as connection:
@@ -232,7 +243,9 @@ def _told(path: Path, format: str) -> str:
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_a_file_says_who_made_it_and_whether_it_is_simulated(district: District, tmp_path: Path, format: str) -> None:
+def test_a_file_says_who_made_it_and_whether_it_is_simulated(
+    district: District, tmp_path: Path, format: str
+) -> None:
     simulated = _told(export(district, "road", tmp_path, format).path, format)
     real = _told(export(district, "workstation", tmp_path, format).path, format)
 
@@ -259,6 +272,8 @@ def test_wrong_requests_are_refused(district: District, tmp_path: Path) -> None:
         exports.export_layer(district, ADMIN, "road", tmp_path / "x.pdf")
     with pytest.raises(InvalidInput):
         export(district, "road", tmp_path, "csv", datum="mars")
+    with pytest.raises(InvalidInput, match="ids or titles"):
+        export(district, "road", tmp_path, "csv", headings="some")
     with pytest.raises(PermissionDenied):
         exports.export_layer(district, ADMIN, "road", district.settings.database_file)
     with pytest.raises(PermissionDenied):
@@ -266,7 +281,9 @@ def test_wrong_requests_are_refused(district: District, tmp_path: Path) -> None:
 
 
 def test_a_job_exports_into_its_folder(district: District) -> None:
-    job = jobs.start(district, ANALYST, "export", "导出", {"layer": "road", "format": "geojson", "datum": "gcj02"})
+    job = jobs.start(
+        district, ANALYST, "export", "导出", {"layer": "road", "format": "geojson", "datum": "gcj02"}
+    )
     result = jobs.wait(district, ANALYST, job.id).result
 
     path = jobs.folder_of(district.settings, job.id) / result["name"]
@@ -340,7 +357,13 @@ print("watched")
 @pytest.mark.parametrize("with_fault", [False, True], ids=["as it is", "a fault is seen"])
 def test_nothing_but_sqlite_opens_the_live_file(district: District, tmp_path: Path, with_fault: bool) -> None:
     district.close()
-    command = [sys.executable, "-c", WATCHED, str(tmp_path / "district.gpkg"), *(["fault"] if with_fault else [])]
+    command = [
+        sys.executable,
+        "-c",
+        WATCHED,
+        str(tmp_path / "district.gpkg"),
+        *(["fault"] if with_fault else []),
+    ]
     root = Path(__file__).resolve().parents[2]
     done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -365,13 +388,20 @@ def test_another_process_that_reads_the_live_file_harms_nothing(district: Distri
     from gridmap.services.district import prepare_store
 
     prepare_store(district)
-    reader = subprocess.Popen([sys.executable, "-c", READER, str(live), str(stop)], stdout=subprocess.PIPE, text=True)
+    reader = subprocess.Popen(
+        [sys.executable, "-c", READER, str(live), str(stop)], stdout=subprocess.PIPE, text=True
+    )
     [known] = [one for one in all_of(district, "workstation").values() if one.code == "JWZ01"]
     written = 0
     while not (looked.exists() and int(looked.read_text() or 0) >= 5) or written < 40:
         assert reader.poll() is None
         elements.change(
-            district, ADMIN, "workstation", known.id, base_revision=written + 1, changes={"name": f"第{written}次"}
+            district,
+            ADMIN,
+            "workstation",
+            known.id,
+            base_revision=written + 1,
+            changes={"name": f"第{written}次"},
         )
         written += 1
     stop.touch()

@@ -19,7 +19,14 @@ from gridmap.storage.elements import Query
 from tests.support.clock import FakeClock
 from tests.support.district import ADMIN
 
-FORMATS = {"geojson": "geojson", "gpkg": "gpkg", "shapefile": "zip", "kml": "kml", "csv": "csv", "xlsx": "xlsx"}
+FORMATS = {
+    "geojson": "geojson",
+    "gpkg": "gpkg",
+    "shapefile": "zip",
+    "kml": "kml",
+    "csv": "csv",
+    "xlsx": "xlsx",
+}
 # A layer of a deployment's own: a file, no code.
 POI = """
 id = "poi"
@@ -100,7 +107,9 @@ def all_of(district: District, layer: str) -> dict[str, Element]:
 def test_every_row_of_the_real_files_is_in(district: District, shared_data: Path) -> None:
     with (shared_data / "points" / "fengxian_poi_wgs84.csv").open(encoding="utf-8-sig") as file:
         rows = list(csv.DictReader(file))
-    different = {(one["name"], one["lon"], one["lat"], one["cat"], one["address"], one["type"]) for one in rows}
+    different = {
+        (one["name"], one["lon"], one["lat"], one["cat"], one["address"], one["type"]) for one in rows
+    }
 
     assert len(rows) == 1453
     assert len(all_of(district, "poi")) == len(different)
@@ -112,7 +121,13 @@ def test_every_row_of_the_real_files_is_in(district: District, shared_data: Path
 @pytest.mark.slow
 @pytest.mark.parametrize("format", FORMATS)
 def test_what_came_in_goes_out_and_comes_back_equal(district: District, tmp_path: Path, format: str) -> None:
-    for layer, datum in (("town", "wgs84"), ("poi", "wgs84"), ("road", "wgs84"), ("poi", "gcj02"), ("town", "bd09")):
+    for layer, datum in (
+        ("town", "wgs84"),
+        ("poi", "wgs84"),
+        ("road", "wgs84"),
+        ("poi", "gcj02"),
+        ("town", "bd09"),
+    ):
         path = tmp_path / f"{layer}_{datum}.{FORMATS[format]}"
         exports.export_layer(district, ADMIN, layer, path, format=format, datum=datum)
         back = imports.plan(district, ADMIN, layer, path, datum=datum)

@@ -60,11 +60,14 @@ def test_moving_in_one_grid_layer_leaves_the_others(database: Database) -> None:
 
 def test_the_change_of_form_keeps_every_membership(database: Database) -> None:
     migrate.downgrade(database, "0001")
-    rows = [(one, layer, code) for one, grids in (("a", NORTH), ("b", NORTH)) for layer, code in grids.items()]
+    rows = [
+        (one, layer, code) for one, grids in (("a", NORTH), ("b", NORTH)) for layer, code in grids.items()
+    ]
     with database.write() as connection:
         for one, layer, code in rows:
             connection.execute(
-                text("INSERT INTO membership VALUES (:one, :layer, :code)"), {"one": one, "layer": layer, "code": code}
+                text("INSERT INTO membership VALUES (:one, :layer, :code)"),
+                {"one": one, "layer": layer, "code": code},
             )
 
     migrate.upgrade(database)

@@ -21,9 +21,11 @@ SECRET = b"a secret of the tests"
 
 def shape(number: int) -> Any:
     x, y = 121.4 + number / 1e4, 30.9 + number / 1e5
-    return [shapely.Point(x, y), shapely.LineString([(x, y), (x + 0.01, y)]), shapely.box(x, y, x + 0.01, y + 0.01)][
-        number % 3
-    ]
+    return [
+        shapely.Point(x, y),
+        shapely.LineString([(x, y), (x + 0.01, y)]),
+        shapely.box(x, y, x + 0.01, y + 0.01),
+    ][number % 3]
 
 
 def made(count: int) -> list[Element]:
@@ -34,7 +36,9 @@ def made(count: int) -> list[Element]:
             code=None if number % 7 == 0 else f"CS{number:05}",
             name=["", '引号"与\\反斜杠', "示例场所"][number % 3],
             geometry=shape(number),
-            properties={"staff_count": number, "is_key_unit": number % 2 == 0, "address": "甲路\n1号"} if number % 5 else {},
+            properties={"staff_count": number, "is_key_unit": number % 2 == 0, "address": "甲路\n1号"}
+            if number % 5
+            else {},
             source=Source.SIMULATED,
             verified_at=NOON,
             verified_by="示例民警01",
@@ -91,7 +95,9 @@ def test_columns_and_elements_are_stored_alike(database: Database, other: Databa
             stored = elements.find(connection, Query("premises"))
             chain = history.verify(connection, SECRET)
             keys = connection.exec_driver_sql("SELECT id, search_key FROM element ORDER BY id").all()
-            states.append(([(each, each.geometry.wkb) for each in stored], chain, [tuple(key) for key in keys]))
+            states.append(
+                ([(each, each.geometry.wkb) for each in stored], chain, [tuple(key) for key in keys])
+            )
     assert states[0] == states[1]
     assert states[0][1].is_valid
     assert states[0][1].revisions == count
@@ -103,5 +109,7 @@ def test_columns_are_found_by_place(database: Database) -> None:
 
     with database.read() as connection:
         found = elements.find(connection, Query("premises", box=(121.5, 30.9, 121.5, 31.0)))
-    expected = [number for number in range(3_000) if shape(number).bounds[0] <= 121.5 <= shape(number).bounds[2]]
+    expected = [
+        number for number in range(3_000) if shape(number).bounds[0] <= 121.5 <= shape(number).bounds[2]
+    ]
     assert len(found) == len(expected) > 0

@@ -60,7 +60,9 @@ def test_boxes_that_were_there_stay(connection: Connection) -> None:
 
     assert check(connection) == "ok"
     assert hits(connection, (121.0, 122.0, 30.0, 32.0)) == set(range(1, 5_001))
-    kept = connection.exec_driver_sql("SELECT min_x, max_x, min_y, max_y FROM element_bbox ORDER BY pk").fetchall()
+    kept = connection.exec_driver_sql(
+        "SELECT min_x, max_x, min_y, max_y FROM element_bbox ORDER BY pk"
+    ).fetchall()
     assert np.abs(np.array(kept) - first).max() < 2e-5
 
 
@@ -68,9 +70,7 @@ def test_a_packed_index_takes_later_changes(connection: Connection) -> None:
     boxes = boxes_of(3_000, seed=2)
     rtree.pack(connection, np.arange(1, 3_001), boxes)
     for pk in range(3_001, 3_400):
-        connection.exec_driver_sql(
-            "INSERT INTO element_bbox VALUES (?, 121.5, 121.5, 30.9, 30.9)", (pk,)
-        )
+        connection.exec_driver_sql("INSERT INTO element_bbox VALUES (?, 121.5, 121.5, 30.9, 30.9)", (pk,))
     for pk in range(1, 2_900):
         connection.exec_driver_sql("DELETE FROM element_bbox WHERE pk = ?", (pk,))
     connection.exec_driver_sql("INSERT OR REPLACE INTO element_bbox VALUES (2999, 10, 10, 10, 10)")

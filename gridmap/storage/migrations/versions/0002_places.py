@@ -62,7 +62,9 @@ def _fill(rows: list, place: sa.Table, place_grid: sa.Table, membership: sa.Tabl
     for element_id, grids in grids_of.items():
         text = json.dumps(grids, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
         if text not in numbers:
-            numbers[text] = op.get_bind().execute(place.insert().values(grids=text).returning(place.c.pk)).scalar_one()
+            numbers[text] = (
+                op.get_bind().execute(place.insert().values(grids=text).returning(place.c.pk)).scalar_one()
+            )
         members.append({"element_id": element_id, "place_pk": numbers[text]})
     op.bulk_insert(membership, members)
     op.bulk_insert(
@@ -78,7 +80,11 @@ def _fill(rows: list, place: sa.Table, place_grid: sa.Table, membership: sa.Tabl
 def downgrade() -> None:
     rows = (
         op.get_bind()
-        .execute(sa.text("SELECT element_id, grid_layer, grid_code FROM membership JOIN place_grid USING (place_pk)"))
+        .execute(
+            sa.text(
+                "SELECT element_id, grid_layer, grid_code FROM membership JOIN place_grid USING (place_pk)"
+            )
+        )
         .all()
     )
     op.drop_index(op.f("ix_membership_place_pk"), table_name="membership")
