@@ -1499,7 +1499,7 @@ def run_job(context: JobContext) -> dict[str, Any] | None:
     Plan an import, or plan and apply it, in a worker.
 
     Parameters of the job: path (of the file), filename, layer, datum, mapping, mode, values, where, source
-    columns (lon_column, lat_column), layer_name, encoding, is_dry_run. The result is the plan's report, with
+    (real or simulated), lon_column, lat_column, layer_name, encoding, is_dry_run. The result is the plan's report, with
     the receipt; all problems are in `problems.csv` in the job's folder.
     """
     asked = context.parameters
@@ -1524,6 +1524,7 @@ def run_job(context: JobContext) -> dict[str, Any] | None:
         filename=asked["filename"],
         values=asked.get("values"),
         where=asked.get("where"),
+        source=Source(asked.get("source", Source.REAL.value)),
         progress=lambda share, message: context.progress(0.1 + 0.5 * share, message),
     )
     (context.folder / "problems.csv").write_bytes(problems_csv(made))

@@ -615,11 +615,11 @@ def test_a_job_imports_in_a_worker(district: District, tmp_path: Path) -> None:
         "\n"
     ) == 9
 
-    job = jobs.start(district, ADMIN, "import", "导入", asked | {"mode": "good"})
+    job = jobs.start(district, ADMIN, "import", "导入", asked | {"mode": "good", "source": "simulated"})
     done = jobs.wait(district, ADMIN, job.id)
     assert done.result["receipt"]["new"] == 1
     assert done.message.startswith("导入完成")
-    assert "JWZ21" in by_code(district)
+    assert by_code(district)["JWZ21"].source.value == "simulated"
 
 
 # --- taking back -------------------------------------------------------------------------------------------
