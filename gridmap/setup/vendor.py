@@ -68,6 +68,14 @@ ASSETS: tuple[Asset, ...] = (
     ),
     *_files("protomaps-leaflet", "protomaps-leaflet", "dist/protomaps-leaflet.js", "LICENSE"),
     *_files("jquery", "jquery", "dist/jquery.min.js", "LICENSE.txt"),
+    # Printed figures and packs draw with these, so that they need no font of the machine.
+    *_files(
+        "@expo-google-fonts/noto-sans-sc",
+        "noto-sans-sc",
+        "400Regular/NotoSansSC_400Regular.ttf",
+        "700Bold/NotoSansSC_700Bold.ttf",
+        "LICENSE_FONT",
+    ),
 )
 
 
