@@ -23,7 +23,7 @@ from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, Match, Mount, NoMatchFound, Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gridmap.api import collections, district, exports, features, files, openapi, session, tilesets
+from gridmap.api import collections, district, exports, features, files, merging, openapi, session, tilesets
 from gridmap.api.calls import GetDistrict, Handler, Resource, nothing_here, with_problems
 from gridmap.api.events import ChangeStream
 from gridmap.api.security import SecurityHeaders
@@ -120,6 +120,7 @@ def _api(get_district: GetDistrict) -> Router:
     )
     for name, handler in (("verify", district.verify), ("restore", district.restore), ("undo", district.undo)):
         table.add(f"/api/elements/{{layer}}/{{id}}/{name}", {"POST": handler}, max_body=10_000)
+    table.add("/api/elements/{layer}/{id}/merge", {"POST": merging.merge})
     table.add("/api/jobs/{id}", {"GET": district.job, "DELETE": district.cancel_job})
     return table.router()
 

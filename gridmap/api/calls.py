@@ -314,12 +314,18 @@ def _conflict(call: Call, error: EditConflict) -> Response:
     """The problem document of a stale write: the present state and its entity tag come with it."""
     document = problems.problem(error)
     headers = {}
-    theirs = error.facts.get("theirs")
     document["theirs"] = None
+    for side in ("base", "mine", "theirs"):
+        state = error.facts.get(side)
+        if state is not None:
+            layer = call.district.catalogue.layer(state.layer)
+            document[side] = documents.feature(call.district, elements.masked(call.user, layer, state))
+    theirs = error.facts.get("theirs")
     if theirs is not None:
-        layer = call.district.catalogue.layer(theirs.layer)
-        document["theirs"] = documents.feature(call.district, elements.masked(call.user, layer, theirs))
         document["etag"] = headers["ETag"] = documents.etag(theirs)
+        document["is_deleted"] = theirs.is_retired
+    if "conflicts" in error.facts:
+        document["fields"] = [one.field for one in error.facts["conflicts"]]
     return answer(document, status=error.status, media_type=PROBLEM, headers=headers)
 
 

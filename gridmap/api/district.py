@@ -43,10 +43,11 @@ def catalogue(call: Call) -> Response:
 
 
 def search(call: Call) -> Response:
-    """`GET /api/search?q=&layers=&limit=`"""
+    """`GET /api/search?q=&layers=&grid=&limit=`"""
     text, layers = parameters.text(call, "q"), parameters.names(call, "layers")
     limit = parameters.whole(call, "limit", default=20, least=1, most=MAX_RESULTS, clamps=True)
-    found = elements.search(call.district, call.user, text, layers=layers, limit=limit)
+    grid = parameters.grid(call)
+    found = elements.search(call.district, call.user, text, layers=layers, limit=limit, grid=grid)
     return answer(documents.search_document(call.district, found))
 
 

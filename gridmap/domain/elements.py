@@ -55,7 +55,8 @@ class Element:
 
     `geometry` is lon, lat in EPSG:4326; `properties` holds the values of the layer's fields (JSON values;
     a missing value is left out); times are aware and in UTC. `revision` counts this element's writes from 1;
-    `sequence` is the district's commit number of the last one.
+    `sequence` is the district's commit number of the last one. `blanked` names fields whose value is kept from
+    the reader that this state was made for; a stored element has none.
     """
 
     id: str
@@ -75,6 +76,7 @@ class Element:
     updated_at: datetime | None = None
     updated_by: str | None = None
     is_retired: bool = False
+    blanked: frozenset[str] = frozenset()
 
     def values(self) -> dict[str, Any]:
         """Code, name and properties in one flat mapping: the attributes an editor may change."""

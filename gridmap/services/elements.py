@@ -79,15 +79,17 @@ class InvalidElement(InvalidInput):
 
 
 def masked(user: User, layer: Layer, element: Element) -> Element:
-    """The element as this user may see it: small counts are blanked for those without sensitive sight."""
+    """The element as this user may see it: without sensitive sight, small counts are `blanked`."""
     if user.may(Permission.VIEW_SENSITIVE):
         return element
     counts = {one.name for one in layer.fields if one.field_class is FieldClass.COUNT}
-    properties = {
-        name: None if name in counts and value is not None and 0 < value < SMALL_COUNT else value
+    small = frozenset(
+        name
         for name, value in element.properties.items()
-    }
-    return replace(element, properties=properties)
+        if name in counts and value is not None and 0 < value < SMALL_COUNT
+    )
+    shown = {name: None if name in small else value for name, value in element.properties.items()}
+    return replace(element, properties=shown, blanked=small)
 
 
 def get(district: District, user: User, layer_id: str, element_id: str) -> Element:
@@ -141,14 +143,25 @@ def find(district: District, user: User, query: Query, *, limit: int = 100, offs
 
 
 def search(
-    district: District, user: User, text: str, *, layers: Sequence[str] = (), limit: int = 20
+    district: District,
+    user: User,
+    text: str,
+    *,
+    layers: Sequence[str] = (),
+    limit: int = 20,
+    grid: tuple[str, str] | None = None,
 ) -> list[Element]:
-    """Elements of visible layers whose code, name or pinyin contains `text`, best first; none for blank text."""
+    """
+    Elements of visible layers whose code, name or pinyin contains `text`, best first; none for blank text.
+
+    `grid` (layer, code) leaves out what lies elsewhere. Finding something of a sensitive layer is a sight of it.
+    """
     visible = [one.id for one in access.visible_layers(district, user) if not layers or one.id in layers]
     if not text.strip() or not visible:
         return []
     with district.database.read() as connection:
-        found = stored.search(connection, text, visible, limit=limit)
+        found = stored.search(connection, text, visible, limit=limit, grid=grid)
+    _note_sight(district, user, found)
     return [masked(user, district.catalogue.layer(one.layer), one) for one in found]
 
 
@@ -181,9 +194,15 @@ def identify(
     ids = [one for _, one in sorted(hits)[:limit]]
     with district.database.read() as connection:
         found = stored.get_many(connection, ids)
+    _note_sight(district, user, list(found.values()))
     return [
         masked(user, district.catalogue.layer(found[one].layer), found[one]) for one in ids if one in found
     ]
+
+
+def _note_sight(district: District, user: User, found: Sequence[Element]) -> None:
+    for layer_id in dict.fromkeys(one.layer for one in found):
+        access.require_sight(district, user, district.catalogue.layer(layer_id))
 
 
 def grids_of(district: District, element: Element) -> dict[str, str]:

@@ -45,7 +45,7 @@ class MergeConflict(EditConflict):
 
 @dataclass(frozen=True, slots=True)
 class MergeReceipt:
-    """A stored edit; `merged_fields` are the fields that others had changed meanwhile and that were kept."""
+    """A stored edit; `merged_fields` are those that others alone had changed meanwhile and that were kept."""
 
     receipt: Receipt
     merged_fields: tuple[str, ...] = ()
@@ -154,7 +154,8 @@ def save(
             if attempt == _TRIES - 1:
                 raise
             continue
-        return MergeReceipt(receipt, _changed(base, theirs))
+        own = _changed(base, mine)
+        return MergeReceipt(receipt, tuple(one for one in _changed(base, theirs) if one not in own))
     raise AssertionError("unreachable: the last try returns or raises")
 
 

@@ -117,6 +117,19 @@ def propose_change(
     return made
 
 
+def may_propose(
+    district: District, user: User, layer_id: str, element_id: str, geometry: BaseGeometry | None
+) -> bool:
+    """Whether an edit that the user may not store can be proposed: one of its two places is the user's."""
+    layer = district.catalogue.layer(layer_id)
+    if not access.may_edit(user, layer):
+        return False
+    present = elements.living(district, layer, element_id)
+    places = [present.geometry, present.geometry if geometry is None else geometry]
+    sides = [access.lies_inside(district, user, [one]) for one in places]
+    return any(sides) and not all(sides)
+
+
 # --- looking ----------------------------------------------------------------------------------------------
 
 

@@ -131,6 +131,16 @@ def _like(text: str) -> str:
     return f"%{escaped}%"
 
 
+def _lies_in(grid: tuple[str, str]) -> ColumnElement[bool]:
+    layer, code = grid
+    members = (
+        select(membership.c.element_id)
+        .join(place_grid, place_grid.c.place_pk == membership.c.place_pk)
+        .where(place_grid.c.grid_layer == layer, place_grid.c.grid_code == code)
+    )
+    return table.c.id.in_(members)
+
+
 def _conditions(query: Query) -> list[ColumnElement[bool]]:
     conditions: list[ColumnElement[bool]] = [table.c.layer == query.layer]
     if query.is_retired is not None:
@@ -145,13 +155,7 @@ def _conditions(query: Query) -> list[ColumnElement[bool]]:
     if query.text:
         conditions.append(table.c.search_key.like(_like(query.text), escape="\\"))
     if query.grid is not None:
-        layer, code = query.grid
-        members = (
-            select(membership.c.element_id)
-            .join(place_grid, place_grid.c.place_pk == membership.c.place_pk)
-            .where(place_grid.c.grid_layer == layer, place_grid.c.grid_code == code)
-        )
-        conditions.append(table.c.id.in_(members))
+        conditions.append(_lies_in(query.grid))
     if query.updated_from is not None:
         conditions.append(table.c.updated_at >= query.updated_from)
     if query.updated_until is not None:
@@ -194,9 +198,16 @@ def has_simulated(connection: Connection) -> bool:
     return connection.execute(statement).first() is not None
 
 
-def search(connection: Connection, text: str, layers: Sequence[str], *, limit: int) -> list[Element]:
+def search(
+    connection: Connection,
+    text: str,
+    layers: Sequence[str],
+    *,
+    limit: int,
+    grid: tuple[str, str] | None = None,
+) -> list[Element]:
     """
-    Living elements of `layers` whose code, name or pinyin contains `text`.
+    Living elements of `layers` (inside `grid`, where given) whose code, name or pinyin contains `text`.
 
     An equal code or name comes first, then those that begin with the text, then the others.
     """
@@ -214,6 +225,8 @@ def search(connection: Connection, text: str, layers: Sequence[str], *, limit: i
         .order_by(rank, func.length(table.c.name), table.c.code)
         .limit(limit)
     )
+    if grid is not None:
+        statement = statement.where(_lies_in(grid))
     return [_to_element(row) for row in connection.execute(statement)]
 
 

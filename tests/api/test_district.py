@@ -7,6 +7,7 @@ import shapely
 
 from gridmap.services import jobs
 from gridmap.services.jobs import Job, JobState
+from gridmap.storage import access_log
 from tests.api.conftest import World, item_path
 from tests.support.district import ADMIN, ANALYST, KEEPER, OFFICER_EAST, OFFICER_WEST, VIEWER, element, put
 
@@ -200,3 +201,38 @@ def test_jobs_tell_their_progress_and_nothing_of_the_machine(world: World, monke
     assert not {"pid", "host"} & listed.keys()
     assert world.client(KEEPER).get("/api/jobs/none").status_code == 404
     assert world.client(KEEPER).delete("/api/jobs/none").status_code == 404
+
+
+# --- what readers see ------------------------------------------------------------------------------------
+
+
+def test_a_search_can_be_narrowed_to_a_grid(quiet_world: World) -> None:
+    client = quiet_world.client(OFFICER_WEST)
+
+    def codes(grid: str) -> list[str]:
+        answer = client.get("/api/search", params={"q": "警务站", "layers": "workstation", "grid": grid})
+        return sorted(one["code"] for one in answer.json()["results"])
+
+    assert codes("town:310199101") == ["JWZ01", "JWZ02", "JWZ06"]
+    assert codes("police_grid:310199101001002") == ["JWZ02"]
+    assert client.get("/api/search?q=a&grid=town").status_code == 400
+
+
+def test_a_count_too_small_for_the_reader_is_marked_and_not_missing(quiet_world: World) -> None:
+    station = quiet_world.elements["JWZ01"]
+    path = f"/api/elements/workstation/{station.id}"
+    seen = quiet_world.client(VIEWER).get(path).json()["feature"]
+    whole = quiet_world.client(ANALYST).get(path).json()["feature"]
+
+    assert (seen["properties"]["officer_count"], seen["masked"]) == (None, ["officer_count"])
+    assert whole["properties"]["officer_count"] == 3
+    assert "masked" not in whole
+
+
+@pytest.mark.parametrize("path", ["/api/search?q=GAD001", "/api/identify?lon=121.43&lat=30.93"])
+def test_finding_something_sensitive_is_noted(world: World, path: str) -> None:
+    assert world.client(ANALYST).get(path).status_code == 200
+    with world.district.database.read() as connection:
+        seen = [(one.username, one.target) for one in access_log.newest(connection, kinds=("view",))]
+
+    assert ("analyst", "care_point") in seen
