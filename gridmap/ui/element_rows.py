@@ -6,7 +6,6 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
-from urllib.parse import quote
 
 import numpy as np
 import pandas
@@ -20,6 +19,7 @@ from gridmap.services import access, documents
 from gridmap.services.district import District
 from gridmap.ui.element_drafts import TICK
 from gridmap.ui.element_work import Draft
+from gridmap.ui.links import to_map
 from gridmap.validation.attributes import core_fields
 
 ROW_HEIGHT = 40
@@ -240,13 +240,7 @@ def height(rows: int) -> int:
 def map_links(district: District, shown: Sequence[Element], base_path: str) -> list[str]:
     """Where each element is on the map page: zoom, middle, and the element that is opened there."""
     results = documents.search_document(district, shown)["results"]
-    return [f"{base_path}/map#{_place(one)}" for one in results]
-
-
-def _place(result: Mapping[str, Any]) -> str:
-    lon, lat = result["center"]
-    west, south, east, north = result["bbox"]
-    # at zoom z the world is 256 * 2**z pixels wide; let the element take some 500 of them
-    extent = max(east - west, (north - south) / math.cos(math.radians(lat)))
-    zoom = 17 if extent == 0 else max(9, min(17, math.floor(math.log2(360 / extent * 500 / 256))))
-    return f"{zoom}/{lat:.6f}/{lon:.6f}/{quote(result['layer'])}/{quote(result['id'])}"
+    return [
+        to_map(base_path, one["center"], box=one["bbox"], layer=one["layer"], element=one["id"])
+        for one in results
+    ]

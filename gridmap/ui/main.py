@@ -16,23 +16,23 @@ widgets.frame(user, is_simulated=cached.is_simulated(district, user), base_path=
 
 def home() -> None:
     """The first page of this person's menu: where the bare address leads."""
-    st.switch_page(next(page for page, entry in listed if entry.is_for(user)))
+    st.switch_page(next(made[one.name] for one in listed if one.is_for(user)))
 
 
 # A page that this person may not see is known by its address and not listed: its own guard then says why,
 # where Streamlit would say "not found".
-listed = [
-    (
-        st.Page(
-            entry.file,
-            title=entry.title,
-            icon=entry.icon,
-            url_path=entry.name,
-            visibility="visible" if entry.is_for(user) else "hidden",
-        ),
-        entry,
+listed = pages.pages()
+made = {
+    one.name: st.Page(
+        one.file,
+        title=one.title,
+        icon=one.icon,
+        url_path=one.name,
+        visibility="visible" if one.is_for(user) else "hidden",
     )
-    for entry in pages.pages()
-]
+    for one in listed
+}
 first = st.Page(home, title=words.APP_TITLE, default=True, visibility="hidden")
-st.navigation([first, *(page for page, _ in listed)], position="top").run()
+menu = {group: [made[one.name] for one in part] for group, part in pages.menu(user, listed).items()}
+menu[""].insert(0, first)
+st.navigation(menu, position="top").run()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,12 +15,17 @@ FOLDER = PROJECT_ROOT / "pages"
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A page: its file and address, its title, and what one must be allowed to do to see it."""
+    """
+    A page: its file and address, its title, and what one must be allowed to do to see it.
+
+    `group` is the heading it stands under in the menu; without one it stands in the menu itself.
+    """
 
     name: str
     title: str
     icon: str
     permission: Permission | None = None
+    group: str = ""
 
     @property
     def file(self) -> Path:
@@ -32,9 +39,16 @@ class Entry:
         return self.permission is None or user.may(self.permission)
 
 
+UPKEEP = "日常维护"
+
 _PAGES = (
     Entry("map", "一张图", ":material/map:", Permission.VIEW_ELEMENTS),
     Entry("elements", "要素", ":material/table_rows:", Permission.VIEW_ELEMENTS),
+    Entry("inbox", "待办", ":material/inbox:", Permission.EDIT_ELEMENTS),
+    Entry("freshness", "核实", ":material/event_available:", Permission.EDIT_ELEMENTS, UPKEEP),
+    Entry("grids", "网格体检", ":material/grid_on:", Permission.EDIT_ELEMENTS, UPKEEP),
+    Entry("history", "历史对比", ":material/history:", Permission.VIEW_HISTORY, UPKEEP),
+    Entry("packages", "工作包", ":material/cases:", Permission.IMPORT, UPKEEP),
     Entry("overview", "总览", ":material/dashboard:", Permission.VIEW_COVERAGE),
     Entry("coverage", "覆盖分析", ":material/radar:", Permission.VIEW_COVERAGE),
     Entry("account", "我的账号", ":material/person:"),
@@ -45,3 +59,18 @@ _PAGES = (
 def pages() -> list[Entry]:
     """The pages that this installation has, whoever asks."""
     return [one for one in _PAGES if one.file.is_file()]
+
+
+def menu(user: User, listed: Sequence[Entry]) -> dict[str, list[Entry]]:
+    """
+    The pages by the heading they stand under in this person's menu, those without one (`""`) first.
+
+    A heading over a single page would only be in the way. Pages that the person may not see are among those
+    without heading: they have an address and no place in the menu.
+    """
+    seen = Counter(one.group for one in listed if one.is_for(user))
+    grouped: dict[str, list[Entry]] = {"": []}
+    for one in listed:
+        group = one.group if one.is_for(user) and seen[one.group] > 1 else ""
+        grouped.setdefault(group, []).append(one)
+    return grouped

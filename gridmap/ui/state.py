@@ -31,6 +31,7 @@ class State:
     ----------
     layer, element : the element last selected, on the map or in the table
     notice : a sentence to show once, after the rerun that follows an action
+    faults : what of that action was refused, to show beside it
     secret : see `Secret`
     elements : edits and imports that are not stored yet
     """
@@ -39,6 +40,7 @@ class State:
     layer: str | None = None
     element: str | None = None
     notice: str | None = None
+    faults: list[str] = field(default_factory=list)
     secret: Secret | None = None
     elements: ElementsWork = field(default_factory=ElementsWork)
 

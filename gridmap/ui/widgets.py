@@ -10,6 +10,7 @@ import streamlit as st
 
 from gridmap.domain.roles import User
 from gridmap.errors import GridmapError
+from gridmap.exchange.delimited import csv_text
 from gridmap.services import accounts
 from gridmap.services.district import District
 from gridmap.services.problems import chinese
@@ -60,6 +61,9 @@ def notices(user: User, page: str) -> None:
     if mine.notice is not None:
         st.success(mine.notice)
         mine.notice = None
+    if mine.faults:
+        st.warning("\n".join(f"- {one}" for one in mine.faults))
+        mine.faults = []
     if mine.secret is None:
         return
     if mine.secret.page != page:
@@ -79,7 +83,12 @@ def notices(user: User, page: str) -> None:
 
 
 def table(
-    columns: Sequence[str], rows: Sequence[Sequence[object]], *, empty: str, height: int | None = None
+    columns: Sequence[str],
+    rows: Sequence[Sequence[object]],
+    *,
+    empty: str,
+    height: int | None = None,
+    links: Sequence[str] | None = None,
 ) -> None:
     """
     A plain table; every value is shown as text, whatever it holds.
@@ -88,19 +97,71 @@ def table(
     ----------
     empty : the sentence that stands there instead when there is no row
     height : at most so many pixels, then it scrolls
+    links : (n,) where each row is on the map; a last column leads there
     """
     if not rows:
         st.html(f'<p class="gm-empty">{html.escape(empty)}</p>')
         return
-    head = "".join(f'<th scope="col">{html.escape(one)}</th>' for one in columns)
+    headings = [*columns, "地图"] if links is not None else columns
+    head = "".join(f'<th scope="col">{html.escape(one)}</th>' for one in headings)
+    ends = [_map_cell(one) for one in links] if links is not None else [""] * len(rows)
     body = "".join(
-        "<tr>" + "".join(f"<td>{html.escape(str(value))}</td>" for value in row) + "</tr>" for row in rows
+        "<tr>" + "".join(f"<td>{html.escape(str(value))}</td>" for value in row) + end + "</tr>"
+        for row, end in zip(rows, ends, strict=True)
     )
     style = f' style="max-height: {height}px"' if height else ""
     st.html(
         f'<div class="gm-table" tabindex="0" role="region" aria-label="{html.escape(columns[0])}"{style}>'
         f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
     )
+
+
+def _map_cell(link: str) -> str:
+    if not link:
+        return "<td></td>"
+    return f'<td class="gm-to-map"><a href="{html.escape(link)}" target="_blank">在图上看</a></td>'
+
+
+def map_button(link: str, label: str = "在图上看") -> None:
+    """A button that opens a place on the map in a window of its own, so that the page stays as it is."""
+    st.html(
+        f'<a class="gm-button" href="{html.escape(link)}" target="_blank">{html.escape(label)}</a>',
+        width="content",
+    )
+
+
+def empty(sentence: str) -> None:
+    """What stands where there is nothing to show."""
+    st.html(f'<p class="gm-empty">{html.escape(sentence)}</p>')
+
+
+def csv_button(
+    columns: Sequence[str],
+    rows: Sequence[Sequence[object]],
+    *,
+    name: str,
+    key: str,
+    label: str = "导出表格(CSV)",
+) -> None:
+    """The rows as a CSV file to take away, with a mark by which spreadsheet programs know UTF-8."""
+    st.download_button(
+        label,
+        "".join(csv_text(columns, iter(rows))).encode("utf-8-sig"),
+        file_name=f"{name}.csv",
+        mime="text/csv",
+        on_click="ignore",
+        disabled=not rows,
+        key=key,
+    )
+
+
+def page_of(rows: Sequence[T], *, size: int, key: str) -> Sequence[T]:
+    """One page of the rows, with the numbers of the pages below where there are several."""
+    count = max(1, -(-len(rows) // size))
+    if count == 1:
+        return rows
+    number = st.pagination(count, key=f"{key}.{len(rows)}", max_visible_pages=5)
+    return rows[(number - 1) * size : number * size]
 
 
 def cards(facts: Mapping[str, object]) -> None:
