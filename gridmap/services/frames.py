@@ -112,10 +112,11 @@ def _advanced(frame: Frame, delta: LayerArrays, sequence: int) -> Frame:
 
 @dataclass(frozen=True, slots=True)
 class Movement:
-    """What changed in a layer between two looks: the boxes where something was, or is now."""
+    """What changed in a layer up to commit `sequence`: the boxes where something was, or is now."""
 
     layer: str
     boxes: np.ndarray
+    sequence: int
 
 
 class Frames:
@@ -132,9 +133,13 @@ class Frames:
         """Call `listener` whenever a frame moves on, before anybody sees the new one."""
         self._listeners.append(listener)
 
-    def frame(self, layer: str) -> Frame:
-        """The layer's frame, in step with every commit that ended before this call."""
-        sequence = self._database.sequence()
+    def frame(self, layer: str, sequence: int | None = None) -> Frame:
+        """
+        The layer's frame, in step with every commit that ended before this call, or with commit `sequence` at
+        least: who reads many layers asks the database once.
+        """
+        if sequence is None:
+            sequence = self._database.sequence()
         frame = self._frames.get(layer)
         if frame is not None and frame.sequence >= sequence:
             return frame
@@ -157,15 +162,15 @@ class Frames:
             fresh = replace(frame, sequence=sequence)
         else:
             fresh = _advanced(frame, delta, max(sequence, delta.sequence))
-            self._announce(layer, frame, delta)
+            self._announce(layer, frame, delta, fresh.sequence)
         self._frames[layer] = fresh
         return fresh
 
-    def _announce(self, layer: str, before: Frame, delta: LayerArrays) -> None:
+    def _announce(self, layer: str, before: Frame, delta: LayerArrays, sequence: int) -> None:
         old = before.arrays.geometry[np.isin(before.arrays.pk, delta.pk) & ~before.is_hidden]
         boxes = shapely.bounds(np.concatenate([old, delta.geometry]))
         for listener in self._listeners:
-            listener(Movement(layer, boxes))
+            listener(Movement(layer, boxes, sequence))
 
     def by_code(self, layer: str, codes: Sequence[str]) -> dict[str, Any]:
         """Geometries of the layer's living elements with these codes, by code."""

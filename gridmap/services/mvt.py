@@ -18,6 +18,8 @@ Array = np.ndarray[Any, Any]
 
 _MOVE_TO, _LINE_TO, _CLOSE = 9, 2, 15
 _POINT, _LINE, _POLYGON = 1, 2, 3
+Value = str | int | float | bool
+
 _MEMBERS = {bool: "bool_value", int: "sint_value", float: "double_value"}
 
 
@@ -25,7 +27,7 @@ def encode_layer(
     name: str,
     geometries: Array,
     ids: Sequence[int | None],
-    attributes: Sequence[Mapping[str, str | int | float | bool]],
+    attributes: Mapping[str, Sequence[Value | None]],
     *,
     extent: int = 4096,
 ) -> bytes:
@@ -37,7 +39,7 @@ def encode_layer(
     geometries : (n,) shapely geometries of one dimension, in tile units: x to the right, y down, rounded here.
         Parts that collapse in rounding are left out, and features without any part left.
     ids : feature ids, None for none
-    attributes : one mapping per feature
+    attributes : per name the values of all features, None for none
 
     Returns
     -------
@@ -47,27 +49,36 @@ def encode_layer(
     tile = vector_tile_pb2.tile()
     layer = tile.layers.add()
     layer.name, layer.version, layer.extent = name, 2, extent
-    keys: dict[str, int] = {}
-    values: dict[tuple[type, Any], int] = {}
-    for number, (identity, features) in enumerate(zip(ids, attributes, strict=True)):
-        start, end = offsets[number], offsets[number + 1]
-        if start == end:
-            continue
-        tags: list[int] = []
-        for key, value in features.items():
-            tags.append(keys.setdefault(key, len(keys)))
-            tags.append(values.setdefault((type(value), value), len(values)))
+    is_kept = np.diff(offsets) > 0
+    attributes = {name: one for name, one in attributes.items() if any(value is not None for value in one)}
+    tags, values = _tags(attributes, is_kept.tolist())
+    for number in np.flatnonzero(is_kept).tolist():
+        geometry = commands[offsets[number] : offsets[number + 1]]
         # one call each: every step into a message costs as much as a feature's whole geometry
-        if identity is None:
-            layer.features.add(type=kind, tags=tags, geometry=commands[start:end])
+        if ids[number] is None:
+            layer.features.add(type=kind, tags=tags[number], geometry=geometry)
         else:
-            layer.features.add(id=identity, type=kind, tags=tags, geometry=commands[start:end])
+            layer.features.add(id=ids[number], type=kind, tags=tags[number], geometry=geometry)
     if not len(layer.features):
         return b""
-    layer.keys.extend(keys)
+    layer.keys.extend(attributes)
     for kind_of_value, value in values:
         layer.values.add(**{_MEMBERS.get(kind_of_value, "string_value"): value})
     return tile.SerializeToString()
+
+
+def _tags(
+    attributes: Mapping[str, Sequence[Value | None]], is_kept: Sequence[bool]
+) -> tuple[list[list[int]], list[tuple[type, Value]]]:
+    """Per feature its tags (number of the name, number of the value, …), and the values by their number."""
+    tags: list[list[int]] = [[] for _ in is_kept]
+    # True == 1 == 1.0 in Python, and three values in a tile
+    numbers: dict[tuple[type, Value], int] = {}
+    for name, column in enumerate(attributes.values()):
+        for of_feature, kept, value in zip(tags, is_kept, column, strict=True):
+            if kept and value is not None:
+                of_feature += (name, numbers.setdefault((type(value), value), len(numbers)))
+    return tags, list(numbers)
 
 
 def _commands(geometries: Array) -> tuple[int, list[int], list[int]]:

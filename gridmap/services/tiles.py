@@ -13,7 +13,7 @@ import math
 import threading
 import weakref
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
@@ -114,10 +114,8 @@ class _Store:
 
     kept: OrderedDict[Key, _Kept] = field(default_factory=OrderedDict)
     size: int = 0
-    # the commit up to which a layer's movements are known here
-    seen: dict[str, int] = field(default_factory=dict)
-    # counts a layer's movements: what was begun before one is not kept after it
-    generations: dict[str, int] = field(default_factory=dict)
+    # the commit of a layer's last movement: what was made of an older frame is not kept
+    moved: dict[str, int] = field(default_factory=dict)
     making: dict[tuple[Key, int], Future[_Kept]] = field(default_factory=dict)
     looks: dict[str, _BaseLooks] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -131,41 +129,37 @@ class _Store:
         sequence, now = district.database.sequence(), time_text(district.clock()) or ""
         parts = []
         for layer in drawn:
-            if self.seen.get(layer.id, -1) < sequence:
-                district.frames.frame(layer.id)  # announces what moved, so that `forget` has run
-                self.seen[layer.id] = sequence
+            frame = district.frames.frame(layer.id, sequence)  # announces what moved, so that `forget` has run
             key = (layer.id, _hides_symbol(layer, user), z, x, y)
-            parts.append(self._tile(district, layer, key, now).content)
+            parts.append(self._tile(layer, frame, key, now).content)
         return b"".join(parts)
 
-    def _tile(self, district: District, layer: Layer, key: Key, now: str) -> _Kept:
+    def _tile(self, layer: Layer, frame: Frame, key: Key, now: str) -> _Kept:
         with self.lock:
             known = self.kept.get(key)
             if known is not None and (known.until is None or now <= known.until):
                 self.kept.move_to_end(key)
                 return known
-            generation = self.generations.get(layer.id, 0)
-            promise = self.making.get((key, generation))
+            promise = self.making.get((key, frame.sequence))
             is_mine = promise is None
             if promise is None:
-                promise = self.making[key, generation] = Future()
+                promise = self.making[key, frame.sequence] = Future()
         if not is_mine:
             return promise.result()
         try:
-            made = self._made(district, layer, key, now)
-            self._keep(key, made, generation)
+            made = self._made(layer, frame, key, now)
+            self._keep(key, made, frame.sequence)
             promise.set_result(made)
         except BaseException as error:
             promise.set_exception(error)
             raise
         finally:
             with self.lock:
-                self.making.pop((key, generation), None)
+                self.making.pop((key, frame.sequence), None)
         return made
 
-    def _made(self, district: District, layer: Layer, key: Key, now: str) -> _Kept:
+    def _made(self, layer: Layer, frame: Frame, key: Key, now: str) -> _Kept:
         _, hides_symbol, z, x, y = key
-        frame = district.frames.frame(layer.id)
         looks = self._looks(layer, frame)
         return _make(layer, frame, looks, z, x, y, now=now, hides_symbol=hides_symbol)
 
@@ -179,9 +173,9 @@ class _Store:
         later = _symbol_values(layer, frame.arrays.properties[frame.base_count :])
         return _Looks(layer, np.concatenate([base.values, later]))
 
-    def _keep(self, key: Key, made: _Kept, generation: int) -> None:
+    def _keep(self, key: Key, made: _Kept, sequence: int) -> None:
         with self.lock:
-            if self.generations.get(key[0], 0) != generation:
+            if sequence < self.moved.get(key[0], 0):
                 return
             self._drop(key)
             self.kept[key] = made
@@ -197,7 +191,7 @@ class _Store:
     def forget(self, movement: Movement) -> None:
         """Drop the layer's tiles that the movement touches."""
         with self.lock:
-            self.generations[movement.layer] = self.generations.get(movement.layer, 0) + 1
+            self.moved[movement.layer] = movement.sequence
             keys = [key for key in self.kept if key[0] == movement.layer]
             for key in keys if len(movement.boxes) > _FEW_BOXES else _touched(keys, movement.boxes):
                 self._drop(key)
@@ -396,7 +390,7 @@ def _merged_lines(layer: Layer, shapes: Array, symbols: Array | None, buffer: in
     groups: dict[Any, list[int]] = {}
     for i in range(len(shapes)):
         groups.setdefault(None if symbols is None else symbols[i], []).append(i)
-    figures, attributes = [], []
+    figures, values = [], []
     for value, members in groups.items():
         lines = shapely.get_parts(_clipped(shapes[members], buffer))
         lines = shapely.get_parts(lines[~shapely.is_empty(lines)])
@@ -405,9 +399,10 @@ def _merged_lines(layer: Layer, shapes: Array, symbols: Array | None, buffer: in
         merged = shapely.line_merge(shapely.multilinestrings(lines[shapely.get_type_id(lines) == 1]))
         # half a pixel here, however short the pieces were before
         figures.append(shapely.simplify(merged, _PIXEL / 2, preserve_topology=False))
-        attributes.append({} if value is None or symbols is None else {_symbol_field(layer): value})
+        values.append(value)
     array = np.empty(len(figures), dtype=object)
     array[:] = figures
+    attributes = {} if symbols is None else {_symbol_field(layer): values}
     return encode_layer(layer.id, array, [None] * len(figures), attributes, extent=EXTENT)
 
 
@@ -417,28 +412,21 @@ def _symbol_field(layer: Layer) -> str:
 
 def _attributes(
     layer: Layer, frame: Frame, at: Array, symbols: Array | None, chosen: Array, now: str
-) -> tuple[list[dict[str, Any]], str | None]:
-    """What a tile says of each feature, and when the first of them becomes overdue."""
-    arrays, symbol_field = frame.arrays, _symbol_field(layer)
-    values = [None] * len(at) if symbols is None else symbols[chosen]
-    attributes, until = [], None
-    for place, value in zip(at.tolist(), values, strict=True):
-        row: dict[str, Any] = {"gid": arrays.id[place]}
-        if arrays.code[place]:
-            row["code"] = arrays.code[place]
-        if arrays.name[place]:
-            row["name"] = arrays.name[place]
-        if isinstance(value, (str, int, float)):
-            row[symbol_field] = value
-        if arrays.source[place] == Source.SIMULATED.value:
-            row["sim"] = 1
-        due = arrays.due_at[place]
-        if due is not None and due < now:
-            row["due"] = 1
-        elif due is not None and (until is None or due < until):
-            until = due
-        attributes.append(row)
-    return attributes, until
+) -> tuple[dict[str, list[Any]], str | None]:
+    """What a tile says of each feature, a column per name, and when the first of them becomes overdue."""
+    arrays = frame.arrays
+    columns: dict[str, list[Any]] = {
+        "gid": arrays.id[at].tolist(),
+        "code": [one or None for one in arrays.code[at].tolist()],
+        "name": [one or None for one in arrays.name[at].tolist()],
+        "sim": [1 if one == Source.SIMULATED.value else None for one in arrays.source[at].tolist()],
+    }
+    if symbols is not None:
+        drawn = symbols[chosen].tolist()
+        columns[_symbol_field(layer)] = [one if isinstance(one, str | int | float) else None for one in drawn]
+    due = arrays.due_at[at].tolist()
+    columns["due"] = [None if one is None or one >= now else 1 for one in due]
+    return columns, min((one for one in due if one is not None and one >= now), default=None)
 
 
 def _labels(
@@ -446,7 +434,7 @@ def _labels(
     frame: Frame,
     at: Array,
     ids: Sequence[int],
-    attributes: Sequence[dict[str, Any]],
+    attributes: Mapping[str, Sequence[Any]],
     chosen: Array,
     place: tuple[int, int, int],
 ) -> bytes:
@@ -458,6 +446,7 @@ def _labels(
     points = _in_tile_units(shapely.point_on_surface(frame.arrays.geometry[at[chosen]]), *place)
     xy = shapely.get_coordinates(points)
     here = np.flatnonzero(((xy >= 0) & (xy < EXTENT)).all(axis=1)).tolist()
+    labelled = {name: [column[i] for i in here] for name, column in attributes.items()}
     return encode_layer(
-        layer.id + LABEL_SUFFIX, points[here], [ids[i] for i in here], [attributes[i] for i in here], extent=EXTENT
+        layer.id + LABEL_SUFFIX, points[here], [ids[i] for i in here], labelled, extent=EXTENT
     )

@@ -27,7 +27,7 @@ def decoded(content: bytes) -> list[dict[str, Any]]:
 
 def ours(geometries: np.ndarray) -> list[dict[str, Any]]:
     ids = list(range(len(geometries)))
-    return decoded(encode_layer("layer", geometries, ids, [{"n": n} for n in ids]))
+    return decoded(encode_layer("layer", geometries, ids, {"n": ids}))
 
 
 def theirs(geometries: np.ndarray) -> list[dict[str, Any]]:
@@ -130,7 +130,7 @@ def test_repeated_positions_are_written_once() -> None:
 
 def test_values_keep_their_kinds() -> None:
     values = {"text": "警务站", "whole": -3, "part": 1.5, "yes": True, "one": 1}
-    content = encode_layer("layer", array(shapely.Point(1, 2)), [7], [values])
+    content = encode_layer("layer", array(shapely.Point(1, 2)), [7], {name: [value] for name, value in values.items()})
     [feature] = decoded(content)
 
     assert feature["properties"] == values
@@ -139,5 +139,5 @@ def test_values_keep_their_kinds() -> None:
 
 
 def test_nothing_is_no_bytes() -> None:
-    assert encode_layer("layer", array(), [], []) == b""
-    assert encode_layer("layer", array(shapely.Polygon()), [1], [{}]) == b""
+    assert encode_layer("layer", array(), [], {}) == b""
+    assert encode_layer("layer", array(shapely.Polygon()), [1], {}) == b""
