@@ -23,7 +23,19 @@ from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, Match, Mount, NoMatchFound, Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gridmap.api import collections, district, exports, features, files, merging, openapi, session, tilesets
+from gridmap.api import (
+    collections,
+    district,
+    exports,
+    features,
+    files,
+    grids,
+    merging,
+    openapi,
+    proposals,
+    session,
+    tilesets,
+)
 from gridmap.api.calls import GetDistrict, Handler, Resource, nothing_here, with_problems
 from gridmap.api.events import ChangeStream
 from gridmap.api.security import SecurityHeaders
@@ -111,7 +123,8 @@ def _api(get_district: GetDistrict) -> Router:
         ("/api/catalogue", district.catalogue),
         ("/api/search", district.search),
         ("/api/identify", district.identify),
-        ("/api/grids/{layer}", district.grids),
+        ("/api/grids/{layer}", grids.listed),
+        ("/api/grids/{layer}/{id}/neighbours", grids.neighbours_of),
         ("/api/export/{layer}", exports.export),
         ("/api/elements/{layer}/{id}", district.element),
         ("/api/elements/{layer}/{id}/history", district.history),
@@ -121,8 +134,24 @@ def _api(get_district: GetDistrict) -> Router:
     for name, handler in (("verify", district.verify), ("restore", district.restore), ("undo", district.undo)):
         table.add(f"/api/elements/{{layer}}/{{id}}/{name}", {"POST": handler}, max_body=10_000)
     table.add("/api/elements/{layer}/{id}/merge", {"POST": merging.merge})
+    _together(table)
     table.add("/api/jobs/{id}", {"GET": district.job, "DELETE": district.cancel_job})
     return table.router()
+
+
+def _together(table: _Table) -> None:
+    """Work that concerns several officers, or several grids at once."""
+    table.add("/api/proposals", {"GET": proposals.listed, "POST": proposals.propose})
+    table.add("/api/proposals/{id}", {"GET": proposals.shown})
+    for name, handler in (
+        ("accept", proposals.accept), ("decline", proposals.decline), ("withdraw", proposals.withdraw),
+    ):  # fmt: skip
+        table.add(f"/api/proposals/{{id}}/{name}", {"POST": handler}, max_body=10_000)
+    for name, handler in (
+        ("border", grids.border), ("split", grids.split), ("merge", grids.merge),
+        ("renumber", grids.renumber), ("undo", grids.undo),
+    ):  # fmt: skip
+        table.add(f"/api/grids/{{layer}}/{name}", {"POST": handler})
 
 
 def _ogc(get_district: GetDistrict) -> Router:

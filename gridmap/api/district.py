@@ -63,13 +63,6 @@ def identify(call: Call) -> Response:
     return answer({"features": [{**documents.feature(call.district, one), "layer": one.layer} for one in found]})
 
 
-def grids(call: Call) -> Response:
-    """`GET /api/grids/{layer}`"""
-    layer = call.district.catalogue.layer(call.path["layer"])
-    access.require_sight(call.district, call.user, layer)
-    return answer(documents.grids_document(call.district, layer))
-
-
 # --- one element -----------------------------------------------------------------------------------------
 
 

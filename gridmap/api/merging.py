@@ -57,5 +57,7 @@ def _choices(document: Mapping[str, Any]) -> dict[str, Choice]:
         return {str(field): Choice(side) for field, side in given.items()}
     except (AttributeError, ValueError):
         raise BadRequest(
-            '"choices" must name "mine" or "theirs" for fields', zh="冲突的选择应为“我的”或“对方的”。", member="choices"
+            '"choices" must name "mine" or "theirs" for fields',
+            zh="冲突的选择应为“我的”或“对方的”。",
+            member="choices",
         ) from None

@@ -53,7 +53,9 @@ def test_the_same_field_is_a_conflict_with_three_states_and_stores_nothing(
 
 
 @pytest.mark.parametrize(("side", "count"), [("mine", 9), ("theirs", 5)])
-def test_a_choice_settles_a_conflict_either_way(world: World, station: Element, side: str, count: int) -> None:
+def test_a_choice_settles_a_conflict_either_way(
+    world: World, station: Element, side: str, count: int
+) -> None:
     merge(world, KEEPER, station, properties={"officer_count": 5})
     mine = {"officer_count": 9, "vehicle_count": 2}
     answer = merge(world, OFFICER_WEST, station, properties=mine, choices={"officer_count": side})
@@ -104,7 +106,15 @@ def test_a_move_across_the_border_is_refused_with_a_hint_that_it_can_be_proposed
     ],
 )
 def test_odd_bodies_are_refused_in_words(world: World, station: Element, body: dict, status: int) -> None:
-    answer = merge(world, OFFICER_WEST, station, **{"properties": {"officer_count": 9}, } | body)
+    answer = merge(
+        world,
+        OFFICER_WEST,
+        station,
+        **{
+            "properties": {"officer_count": 9},
+        }
+        | body,
+    )
 
     assert answer.status_code == status, answer.text
     assert answer.json()["detail"]
