@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete, func, insert, select
 
 from gridmap.storage.tables import registered_count, registered_item
 
@@ -64,3 +64,13 @@ def items(connection: Connection, layer: str) -> list[Item]:
         .order_by(table.c.code)
     )
     return [Item(*row) for row in connection.execute(statement)]
+
+
+def present(connection: Connection) -> dict[str, datetime]:
+    """The layers that something is registered of, each with the time of its newest registration."""
+    found: dict[str, datetime] = {}
+    for table in (registered_count, registered_item):
+        newest = select(table.c.layer, func.max(table.c.updated_at)).group_by(table.c.layer)
+        for layer, at in connection.execute(newest):
+            found[layer] = max(at, found.get(layer, at))
+    return found

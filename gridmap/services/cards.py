@@ -1,0 +1,407 @@
+"""一格一图: one town, grid or linkage point on one card, with its figures, its points and what changed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+import numpy as np
+import shapely
+from shapely.geometry.base import BaseGeometry
+
+from gridmap.domain.crs import metric_crs_of, to_metric
+from gridmap.domain.elements import Operation
+from gridmap.domain.freshness import day_of
+from gridmap.domain.layers import Layer
+from gridmap.domain.periods import Period, PeriodKind
+from gridmap.domain.roles import User
+from gridmap.errors import InvalidInput, NotFound
+from gridmap.services import access, freshness, overview, standing
+from gridmap.services.district import District
+from gridmap.services.overview import Figure, Form, RankRow, Scope, Stamp, Sums
+from gridmap.storage import activity
+from gridmap.storage.elements import properties_of
+
+LEVELS = (standing.TOWN, standing.GRID)
+POST = "workstation"
+# Where police are found, nearest to the beat last.
+POST_LAYERS = ("police_station", "workstation", "police_office", "safe_house", "service_point")
+_MOST_POSTS = 30
+_MOST_RISKS = 30
+_FORMS = {one.key: one for one in overview.COLUMNS}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A point on a card."""
+
+    element_id: str
+    layer: str
+    layer_title: str
+    code: str
+    name: str
+    lon: float
+    lat: float
+
+
+@dataclass(frozen=True, slots=True)
+class OpenRisk:
+    """An open risk of the card's area; only for those who may see risks one by one."""
+
+    place: Place
+    category: str
+    grade: str
+    grade_title: str
+    color: str
+    state: str
+    deadline_on: date | None
+    is_overdue: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LayerCount:
+    """How many elements of a layer lie in the area, and how many were made, changed and verified in the period."""
+
+    layer: str
+    title: str
+    total: int
+    created: int = 0
+    updated: int = 0
+    verified: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """
+    One town or grid.
+
+    `figures` carry the change against the end of the period before; `counts` are the layers that the user sees,
+    `risks` is empty for those who see only totals. `geometry` is lon, lat.
+    """
+
+    stamp: Stamp
+    period: Period
+    layer: str
+    layer_title: str
+    code: str
+    name: str
+    town: str
+    officer: str
+    geometry: BaseGeometry
+    area_km2: float
+    figures: tuple[Figure, ...]
+    posts: tuple[Place, ...]
+    risks: tuple[OpenRisk, ...]
+    counts: tuple[LayerCount, ...]
+
+    @property
+    def changes(self) -> tuple[LayerCount, ...]:
+        """The layers in which something changed in the period."""
+        return tuple(one for one in self.counts if one.created or one.updated or one.verified)
+
+
+@dataclass(frozen=True, slots=True)
+class PostCard:
+    """
+    One linkage point (警务站).
+
+    `facts` are (title, text) pairs of its own fields; `figures` say whom it reaches. `reach_m` is the radius that
+    the figures are about, None where they do not go by one.
+    """
+
+    stamp: Stamp
+    place: Place
+    town: str
+    grid: str
+    geometry: BaseGeometry
+    reach_m: float | None
+    facts: tuple[tuple[str, str], ...]
+    figures: tuple[Figure, ...]
+    nearest: Place | None
+    nearest_m: float | None
+
+
+def card(
+    district: District, user: User, layer: str, code: str, *, period: PeriodKind | str = PeriodKind.MONTH
+) -> Card:
+    """
+    The card of the town or police grid with this code.
+
+    Raises
+    ------
+    NotFound (no such area), InvalidInput (another layer), PermissionDenied
+    """
+    if layer not in LEVELS:
+        raise InvalidInput(f"no cards for layer {layer!r}; use {LEVELS}", zh="只有街镇和警务网格有卡片。")
+    whole = overview.overview(district, user, period=period)
+    now, then = overview.sums(district, user, period=period)
+    places = now.standing.grids if layer == standing.GRID else now.standing.towns
+    if code not in places.code:
+        title = district.catalogue.layer(layer).title
+        raise NotFound(f"no {layer} {code}", zh=f"没有编码为“{code}”的{title}。", code=code)
+    row, side = places.code.index(code), 0 if layer == standing.GRID else 1
+    lies = _located(district)
+    geometry = places.geometry[row]
+    town = int(places.town[row]) if side == 0 else row
+    officer = freshness.officers_of(district, user, standing.GRID).get(code, "") if side == 0 else ""
+    return Card(
+        whole.stamp, whole.period, layer, district.catalogue.layer(layer).title, code, places.name[row],
+        now.standing.towns.name[town] if town >= 0 else "", officer, geometry, _area_km2(geometry),
+        _figures(now, then, places, row, side),
+        tuple(_posts(district, user, lies, row, side))[:_MOST_POSTS],
+        tuple(_risks(district, user, lies, row, side))[:_MOST_RISKS],
+        _counts(district, user, whole.period, lies, row, side),
+    )  # fmt: skip
+
+
+def _area_km2(geometry: BaseGeometry) -> float:
+    return float(shapely.area(to_metric([geometry])[0])) / 1e6
+
+
+def _figures(now: Sums, then: Sums | None, places: standing.Areas, row: int, side: int) -> tuple[Figure, ...]:
+    present = overview.rank_row(now, places, row, side)
+    before = _row_of(then, places.code[row], side)
+    found = []
+    for column in overview.COLUMNS:
+        value = present.values[column.key]
+        earlier = before.values[column.key] if before else None
+        change = None if value is None or earlier is None else value - earlier
+        is_told = now.scope is Scope.MASKED and column.key in (
+            "people",
+            "gap_people",
+            "open_risks",
+            "overdue_risks",
+        )
+        if is_told and change is not None and 0 < abs(change) < overview.SMALL_CHANGE:
+            earlier = change = None
+        found.append(
+            Figure(
+                column.key, column.title, value, column.unit, column.form, earlier, change, column.good,
+                column.key in present.hidden,
+            )
+        )  # fmt: skip
+    return tuple(found)
+
+
+def _row_of(sums: Sums | None, code: str, side: int) -> RankRow | None:
+    if sums is None:
+        return None
+    places = sums.standing.towns if side else sums.standing.grids
+    return overview.rank_row(sums, places, places.code.index(code), side) if code in places.code else None
+
+
+# --- what lies where --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Located:
+    """Grid row and town row of every living element, by layer, in the order of its frame's living ones."""
+
+    rows: dict[str, tuple[np.ndarray, np.ndarray]]
+    row_of_id: dict[str, tuple[int, int]]
+
+
+def _located(district: District) -> _Located:
+    return overview.kept(district, "located", lambda: _locate(district))
+
+
+def _locate(district: District) -> _Located:
+    towns = standing.areas(district, standing.TOWN)
+    grids = standing.areas(district, standing.GRID, towns=towns)
+    counter = standing.Counter(towns, grids)
+    rows, row_of_id = {}, {}
+    for layer in district.catalogue:
+        if layer.is_basemap:
+            continue
+        frame = district.frames.frame(layer.id)
+        living = frame.living
+        rows[layer.id] = counter.places(frame.arrays.geometry[living])
+        pairs = zip(*(one.tolist() for one in rows[layer.id]), strict=True)
+        row_of_id |= dict(zip(frame.arrays.id[living].tolist(), pairs, strict=True))
+    return _Located(rows, row_of_id)
+
+
+def _places(district: District, layer: Layer, positions: np.ndarray) -> list[Place]:
+    arrays = district.frames.frame(layer.id).arrays
+    points = shapely.point_on_surface(arrays.geometry[positions])
+    return [
+        Place(
+            arrays.id[at], layer.id, layer.title, arrays.code[at] or "", arrays.name[at],
+            float(shapely.get_x(point)), float(shapely.get_y(point)),
+        )
+        for at, point in zip(positions.tolist(), points, strict=True)
+    ]  # fmt: skip
+
+
+def _inside(district: District, lies: _Located, layer: str, row: int, side: int) -> np.ndarray:
+    """Positions in the layer's frame of what lies in the area."""
+    living = district.frames.frame(layer).living
+    rows = lies.rows[layer][side]
+    return living[rows == row] if len(rows) == len(living) else living[:0]
+
+
+def _posts(district: District, user: User, lies: _Located, row: int, side: int) -> list[Place]:
+    found: list[Place] = []
+    for layer_id in POST_LAYERS:
+        if layer_id in district.catalogue and access.sees(user, district.catalogue.layer(layer_id)):
+            layer = district.catalogue.layer(layer_id)
+            found += _places(district, layer, _inside(district, lies, layer_id, row, side))
+    return found
+
+
+def _risks(district: District, user: User, lies: _Located, row: int, side: int) -> list[OpenRisk]:
+    layer = district.catalogue.layer("risk")
+    if not access.sees(user, layer):
+        return []
+    arrays, today = district.frames.frame("risk").arrays, day_of(district.clock())
+    found = []
+    positions = _inside(district, lies, "risk", row, side)
+    for at, place in zip(positions.tolist(), _places(district, layer, positions), strict=True):
+        values = properties_of(arrays, at)
+        if values.get("state") == standing.CLOSED:
+            continue
+        grade, text = str(values.get("grade") or ""), str(values.get("deadline_on") or "")[:10]
+        deadline = date.fromisoformat(text) if text else None
+        found.append(
+            OpenRisk(
+                place, str(values.get("category") or ""), grade, layer.field("grade").choice_title(grade),
+                layer.symbol_for(values).color, layer.field("state").choice_title(values.get("state")), deadline,
+                deadline is not None and deadline < today,
+            )
+        )  # fmt: skip
+    rank = {grade: number for number, grade in enumerate(standing.GRADES)}
+    return sorted(found, key=lambda one: (rank.get(one.grade, 9), not one.is_overdue, one.place.code))
+
+
+def _edits(district: District, user: User, since: datetime) -> list[activity.Edit]:
+    layers = [one.id for one in access.visible_layers(district, user) if not one.is_basemap]
+
+    def read() -> list[activity.Edit]:
+        with district.database.read() as connection:
+            until = max(district.clock(), since)
+            return activity.edits(connection, since=since, until=until, layers=layers)
+
+    return overview.kept(district, ("edits", since, *layers), read)
+
+
+def _counts(
+    district: District, user: User, period: Period, lies: _Located, row: int, side: int
+) -> tuple[LayerCount, ...]:
+    changed: dict[str, Counter[Operation]] = {}
+    nowhere = (-1, -1)
+    for one in _edits(district, user, period.since):
+        if lies.row_of_id.get(one.element_id, nowhere)[side] == row:
+            changed.setdefault(one.layer, Counter())[one.operation] += 1
+    found = []
+    for layer in access.visible_layers(district, user):
+        if layer.is_basemap or layer.is_grid:
+            continue
+        total = len(_inside(district, lies, layer.id, row, side))
+        edits = changed.get(layer.id, Counter())
+        if total or edits:
+            found.append(
+                LayerCount(
+                    layer.id, layer.title, total, edits[Operation.CREATE], edits[Operation.UPDATE],
+                    edits[Operation.VERIFY],
+                )
+            )  # fmt: skip
+    return tuple(found)
+
+
+# --- linkage points ---------------------------------------------------------------------------------------
+
+
+def post_card(district: District, user: User, element_id: str) -> PostCard:
+    """
+    The card of one linkage point.
+
+    Raises
+    ------
+    NotFound, PermissionDenied
+    """
+    layer = district.catalogue.layer(POST)
+    access.require_sight(district, user, layer)
+    whole = overview.overview(district, user)
+    now, _ = overview.sums(district, user)
+    frame = district.frames.frame(POST)
+    position = frame.position(element_id)
+    if position is None:
+        raise NotFound(f"no workstation {element_id}", zh="没有这个警务站,可能已被移走。", element=element_id)
+    living = frame.living
+    at = int(np.flatnonzero(living == position)[0])
+    lies = _located(district)
+    grid, town = (int(one[at]) for one in lies.rows[POST])
+    nearest, distance = _nearest(district, layer, living, at)
+    place = _places(district, layer, living[[at]])[0]
+    areas = now.standing
+    return PostCard(
+        whole.stamp, place, areas.towns.name[town] if town < len(areas.towns) else "",
+        areas.grids.name[grid] if grid < len(areas.grids) else "", frame.arrays.geometry[position],
+        areas.cover.radius_m, _facts(layer, properties_of(frame.arrays, position)),
+        _post_figures(now, at), nearest, distance,
+    )  # fmt: skip
+
+
+def post_ids(district: District, user: User) -> list[tuple[str, str, str]]:
+    """(id, code, name) of every linkage point, by code."""
+    access.require_sight(district, user, district.catalogue.layer(POST))
+    arrays, living = district.frames.frame(POST).arrays, district.frames.frame(POST).living
+    rows = [(arrays.id[at], arrays.code[at] or "", arrays.name[at]) for at in living.tolist()]
+    return sorted(rows, key=lambda one: (one[1], one[0]))
+
+
+def _facts(layer: Layer, values: dict[str, Any]) -> tuple[tuple[str, str], ...]:
+    found = []
+    for field in layer.fields:
+        value = values.get(field.name)
+        if value is None or value == "":
+            continue
+        text = (
+            field.choice_title(value)
+            if field.choices
+            else f"{value:,}"
+            if isinstance(value, int)
+            else str(value)
+        )
+        found.append((field.title, f"{text}{field.unit or ''}"))
+    return tuple(found)
+
+
+def _post_figures(now: Sums, at: int) -> tuple[Figure, ...]:
+    cover = now.standing.cover
+    is_masked = now.scope is Scope.MASKED
+    found = []
+    for key, title, counts in (
+        ("within", "服务范围内人口", cover.within), ("unique", "仅由本站覆盖人口", cover.unique),
+        ("nearest", "以本站为最近站的人口", cover.nearest),
+    ):  # fmt: skip
+        value = float(counts[at])
+        is_hidden = is_masked and bool(overview.hide_row([round(one) for one in counts])[0][at])
+        found.append(Figure(key, title, None if is_hidden else value, "人", Form.COUNT, is_hidden=is_hidden))
+    total = now.total(standing.PEOPLE)
+    share = found[0].value / total if total and found[0].value is not None else None
+    found.append(Figure("share", "占全区人口", share, "", Form.SHARE, is_hidden=found[0].is_hidden))
+    return tuple(found)
+
+
+def _nearest(
+    district: District, layer: Layer, living: np.ndarray, at: int
+) -> tuple[Place | None, float | None]:
+    if len(living) < 2:
+        return None, None
+    geometry = district.frames.frame(layer.id).arrays.geometry[living]
+    xy = shapely.get_coordinates(to_metric(geometry, metric_crs_of(geometry)))
+    metres = np.hypot(*(xy - xy[at]).T)
+    metres[at] = np.inf
+    other = int(metres.argmin())
+    return _places(district, layer, living[[other]])[0], float(metres[other])
+
+
+def area_codes(district: District, user: User, layer: str) -> Sequence[tuple[str, str]]:
+    """(code, name) of every town or police grid, by code."""
+    whole = overview.overview(district, user)
+    rows = whole.grids.rows if layer == standing.GRID else whole.towns.rows
+    return [(one.code, one.name) for one in rows]
