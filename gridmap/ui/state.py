@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import streamlit as st
 
 from gridmap.domain.roles import User
-from gridmap.ui.element_work import ElementsWork
+from gridmap.ui.element_work import Download, ElementsWork
 
 _KEY = "gridmap"
 
@@ -34,6 +34,7 @@ class State:
     faults : what of that action was refused, to show beside it
     secret : see `Secret`
     elements : edits and imports that are not stored yet
+    package : the work package that was made last and waits to be taken
     """
 
     username: str
@@ -43,6 +44,7 @@ class State:
     faults: list[str] = field(default_factory=list)
     secret: Secret | None = None
     elements: ElementsWork = field(default_factory=ElementsWork)
+    package: Download | None = None
 
 
 def of(user: User) -> State:

@@ -30,7 +30,9 @@ def station(store: District) -> Element:
     place = shapely.Point(121.405 + number % 90 / 1000, 30.905)
     return put(
         store,
-        element("workstation", f"JWZ{number}", f"核实站{number}", place, opening_hours="24h", officer_count=3),
+        element(
+            "workstation", f"JWZ{number}", f"核实站{number}", place, opening_hours="24h", officer_count=3
+        ),
     )[0]
 
 
@@ -138,7 +140,9 @@ def no_register(store: District) -> Iterator[None]:
     freshness.register_counts(store, ADMIN, "workstation", "police_grid", {})
 
 
-def test_registered_counts_give_the_share_of_each_grid(visit: Visit, store: District, no_register: None) -> None:
+def test_registered_counts_give_the_share_of_each_grid(
+    visit: Visit, store: District, no_register: None
+) -> None:
     page = share(visit.sign_in("keeper"))
     assert "还没有登记数" in texts(page)
     page.text_area[0].set_value(f"{SOUTH},200")
@@ -150,7 +154,10 @@ def test_registered_counts_give_the_share_of_each_grid(visit: Visit, store: Dist
 
 def test_the_register_names_what_is_missing(visit: Visit, store: District, no_register: None) -> None:
     freshness.register_items(
-        store, ADMIN, "workstation", [RegisteredItem("JWZ01", "西镇第一警务站"), RegisteredItem("JWZ99", "漏登站")]
+        store,
+        ADMIN,
+        "workstation",
+        [RegisteredItem("JWZ01", "西镇第一警务站"), RegisteredItem("JWZ99", "漏登站")],
     )
     shown = texts(share(visit.sign_in("keeper")))
     assert "清单上有、图上没有(1 个)" in shown
