@@ -14,9 +14,10 @@ import streamlit as st
 
 from gridmap.domain.freshness import day_of
 from gridmap.domain.roles import User
-from gridmap.services import documents, freshness
+from gridmap.services import documents, freshness, grid_check
 from gridmap.services.district import District
 from gridmap.services.freshness import Board
+from gridmap.services.grid_check import CheckUp, Correspondence
 
 Scope = tuple[str, str, tuple[str, ...], tuple[str, ...]]
 
@@ -76,3 +77,31 @@ def _officers(
     _district: District, _user: User, url: str, sequence: int, scope: Scope, grid_layer: str
 ) -> dict[str, str]:
     return freshness.officers_of(_district, _user, grid_layer)
+
+
+def checkup(district: District, user: User, layer: str) -> CheckUp:
+    """The check-up of a layer of grids."""
+    return _checkup(district, user, district.database.url, district.database.sequence(), scope(user), layer)
+
+
+@st.cache_data(show_spinner=False, max_entries=20)
+def _checkup(_district: District, _user: User, url: str, sequence: int, scope: Scope, layer: str) -> CheckUp:
+    return grid_check.check(_district, _user, layer)
+
+
+def forget_checkups() -> None:
+    """What a repair without a commit has made untrue."""
+    _checkup.clear()
+
+
+def correspondence(district: District, user: User, first: str, second: str) -> Correspondence:
+    """Two systems of grids side by side."""
+    url, now = district.database.url, district.database.sequence()
+    return _correspondence(district, user, url, now, scope(user), first, second)
+
+
+@st.cache_data(show_spinner=False, max_entries=20)
+def _correspondence(
+    _district: District, _user: User, url: str, sequence: int, scope: Scope, first: str, second: str
+) -> Correspondence:
+    return grid_check.correspondence(_district, _user, first, second)

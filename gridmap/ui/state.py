@@ -8,6 +8,7 @@ import streamlit as st
 
 from gridmap.domain.roles import User
 from gridmap.ui.element_work import Download, ElementsWork
+from gridmap.ui.grid_work import GridsWork
 
 _KEY = "gridmap"
 
@@ -35,6 +36,7 @@ class State:
     secret : see `Secret`
     elements : edits and imports that are not stored yet
     package : the work package that was made last and waits to be taken
+    grids : edits of grids that were tried or stored
     """
 
     username: str
@@ -45,6 +47,7 @@ class State:
     secret: Secret | None = None
     elements: ElementsWork = field(default_factory=ElementsWork)
     package: Download | None = None
+    grids: GridsWork = field(default_factory=GridsWork)
 
 
 def of(user: User) -> State:

@@ -197,7 +197,11 @@ def test_a_value_that_breaks_a_rule_is_set_right(
 
 
 def test_a_drawing_shows_every_kind_of_shape_and_no_text_of_the_data() -> None:
-    shapes = [shapely.box(121, 30, 122, 31), shapely.LineString([(121, 30), (122, 31)]), shapely.Point(121, 31)]
+    shapes = [
+        shapely.box(121, 30, 122, 31),
+        shapely.LineString([(121, 30), (122, 31)]),
+        shapely.Point(121, 31),
+    ]
     drawn = sketch([("before", shapes)], '<b>"图"</b>')
     assert drawn.count("<path") == 2
     assert drawn.count("<circle") == 1
