@@ -223,6 +223,23 @@ def as_of(connection: Connection, layer: str, at: datetime) -> list[Element]:
     return [one.element for one in states if one.element is not None and not one.element.is_retired]
 
 
+def as_of_sequence(connection: Connection, layer: str, sequence: int) -> list[Element]:
+    """The layer's elements as they stood after commit `sequence`; otherwise as `as_of`."""
+    newest = (
+        select(func.max(table.c.pk))
+        .where(table.c.layer == layer, table.c.sequence <= sequence)
+        .group_by(table.c.element_id)
+    )  # fmt: skip
+    states = _revisions(connection, select(table).where(table.c.pk.in_(newest)).order_by(table.c.element_id))
+    return [one.element for one in states if one.element is not None and not one.element.is_retired]
+
+
+def time_of(connection: Connection, sequence: int) -> datetime | None:
+    """When the newest commit up to `sequence` was made; None where there is none."""
+    statement = select(table.c.at).where(table.c.sequence <= sequence).order_by(table.c.pk.desc()).limit(1)
+    return connection.execute(statement).scalar_one_or_none()
+
+
 def redacted_at(connection: Connection, ids: Sequence[str], at: datetime) -> list[str]:
     """Those of `ids` whose state at `at` (inclusive) was redacted."""
     found: list[str] = []
