@@ -1383,6 +1383,11 @@ def _is_current(district: District, connection: Connection, plan: ImportPlan) ->
     return all(stored.layer_sequence(connection, one) <= plan.sequence for one in asked if one)
 
 
+def is_import(reason: str) -> bool:
+    """Whether a commit with this reason was an import of a file."""
+    return reason.startswith(_REASON)
+
+
 def undo_import(district: District, user: User, sequence: int) -> ImportReceipt:
     """
     Take a whole import back, in one commit: new elements are retired, changed ones get their old state.
@@ -1401,7 +1406,7 @@ def undo_import(district: District, user: User, sequence: int) -> ImportReceipt:
     with district.database.read() as connection:
         revisions = history.of_sequence(connection, sequence)
         past = history.before_sequence(connection, sequence)
-    if not revisions or not revisions[0].reason.startswith(_REASON):
+    if not revisions or not is_import(revisions[0].reason):
         raise NotFound(
             f"commit {sequence} is no import", zh=f"编号 {sequence} 不是一次批量导入。", sequence=sequence
         )

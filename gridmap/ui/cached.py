@@ -7,14 +7,15 @@ district's sequence, and the role scope of whoever asks.
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 import streamlit as st
 
 from gridmap.domain.freshness import day_of
 from gridmap.domain.roles import User
-from gridmap.services import documents, freshness, grid_check
+from gridmap.services import comparing, documents, freshness, grid_check
+from gridmap.services.comparing import Comparison
 from gridmap.services.district import District
 from gridmap.services.freshness import Board
 from gridmap.services.grid_check import CheckUp, Correspondence
@@ -105,3 +106,26 @@ def _correspondence(
     _district: District, _user: User, url: str, sequence: int, scope: Scope, first: str, second: str
 ) -> Correspondence:
     return grid_check.correspondence(_district, _user, first, second)
+
+
+def comparison(
+    district: District, user: User, layer: str, earlier: datetime, later: datetime, *, is_now: bool
+) -> Comparison:
+    """A layer at two moments; with `is_now` the later one is the present state, whenever that was stored."""
+    url, now = district.database.url, district.database.sequence()
+    until = None if is_now else later
+    return _comparison(district, user, url, now, scope(user), layer, earlier, until)
+
+
+@st.cache_data(show_spinner=False, max_entries=6)
+def _comparison(
+    _district: District,
+    _user: User,
+    url: str,
+    sequence: int,
+    scope: Scope,
+    layer: str,
+    earlier: datetime,
+    later: datetime | None,
+) -> Comparison:
+    return comparing.compare(_district, _user, layer, earlier, later)
