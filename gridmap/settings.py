@@ -54,6 +54,8 @@ class Settings:
     signins_per_minute: int = 10
     # whether a proxy of ours stands in front, whose X-Forwarded-* headers tell the truth
     trusts_proxy: bool = False
+    # photos may show faces and plates, so a deployment decides to keep them
+    allows_photos: bool = False
 
     @property
     def is_embedded(self) -> bool:
@@ -152,6 +154,7 @@ def load_settings(env: Mapping[str, str] | None = None, **overrides: Any) -> Set
         "signins_per_minute": _integer(env, "GRIDMAP_SIGNINS_PER_MINUTE", 10),
         "base_path": env.get("GRIDMAP_BASE_PATH", "").rstrip("/"),
         "secure_cookies": env.get("GRIDMAP_SECURE_COOKIES", "") in {"1", "true", "yes"},
+        "allows_photos": env.get("GRIDMAP_PHOTOS", "") in {"1", "true", "yes"},
         "trusts_proxy": env.get("GRIDMAP_TRUST_PROXY", "") in {"1", "true", "yes"},
         "tile_sources": _tile_sources(env.get("GRIDMAP_TILE_SOURCES", "")),
     }

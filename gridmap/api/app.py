@@ -32,6 +32,9 @@ from gridmap.api import (
     grids,
     merging,
     openapi,
+    past,
+    photos,
+    presence,
     proposals,
     session,
     tilesets,
@@ -42,6 +45,7 @@ from gridmap.api.security import SecurityHeaders
 from gridmap.errors import GridmapError
 from gridmap.services import changes, jobs
 from gridmap.services.district import running
+from gridmap.services.photos import MAX_BYTES
 from gridmap.settings import load_settings
 
 _log = logging.getLogger("gridmap")
@@ -129,11 +133,20 @@ def _api(get_district: GetDistrict) -> Router:
         ("/api/elements/{layer}/{id}", district.element),
         ("/api/elements/{layer}/{id}/history", district.history),
         ("/api/elements/{layer}/{id}/as-of", district.as_of),
+        ("/api/timeline", past.timeline),
+        ("/api/compare", past.compare),
         ("/api/jobs", district.job_list),
     )
-    for name, handler in (("verify", district.verify), ("restore", district.restore), ("undo", district.undo)):
+    for name, handler in (
+        ("verify", district.verify),
+        ("restore", district.restore),
+        ("undo", district.undo),
+    ):
         table.add(f"/api/elements/{{layer}}/{{id}}/{name}", {"POST": handler}, max_body=10_000)
     table.add("/api/elements/{layer}/{id}/merge", {"POST": merging.merge})
+    photo = "/api/elements/{layer}/{id}/photos"
+    table.add(photo, {"GET": photos.listed, "POST": photos.add}, max_body=MAX_BYTES)
+    table.add(f"{photo}/{{photo}}", {"GET": photos.shown, "DELETE": photos.delete})
     _together(table)
     table.add("/api/jobs/{id}", {"GET": district.job, "DELETE": district.cancel_job})
     return table.router()
@@ -141,6 +154,7 @@ def _api(get_district: GetDistrict) -> Router:
 
 def _together(table: _Table) -> None:
     """Work that concerns several officers, or several grids at once."""
+    table.add("/api/presence", {"POST": presence.be, "DELETE": presence.leave}, max_body=10_000)
     table.add("/api/proposals", {"GET": proposals.listed, "POST": proposals.propose})
     table.add("/api/proposals/{id}", {"GET": proposals.shown})
     for name, handler in (

@@ -13,6 +13,7 @@ from gridmap.api.bodies import read_object
 from gridmap.api.calls import Call, answer
 from gridmap.errors import AuthenticationRequired, InvalidInput
 from gridmap.services import access, accounts, documents, elements, jobs
+from gridmap.services import as_of as past
 from gridmap.services.elements import Receipt
 from gridmap.services.jobs import Job
 from gridmap.services.problems import plain
@@ -52,15 +53,21 @@ def search(call: Call) -> Response:
 
 
 def identify(call: Call) -> Response:
-    """`GET /api/identify?lon=&lat=&tolerance=&layers=`"""
+    """`GET /api/identify?lon=&lat=&tolerance=&layers=&at=`; with `at`, what was here then"""
     lon = parameters.number(call, "lon", least=-180, most=180)
     lat = parameters.number(call, "lat", least=-90, most=90)
     tolerance = parameters.number(call, "tolerance", least=0, most=MAX_TOLERANCE, default=0.0005)
     layers = parameters.names(call, "layers")
     if not layers:
         layers = [one.id for one in access.visible_layers(call.district, call.user)]
-    found = elements.identify(call.district, call.user, lon, lat, tolerance=tolerance, layers=layers)
-    return answer({"features": [{**documents.feature(call.district, one), "layer": one.layer} for one in found]})
+    if "at" in call.request.query_params:
+        at = parameters.time(call, "at")
+        found = past.identify(call.district, call.user, lon, lat, tolerance=tolerance, layers=layers, at=at)
+    else:
+        found = elements.identify(call.district, call.user, lon, lat, tolerance=tolerance, layers=layers)
+    return answer(
+        {"features": [{**documents.feature(call.district, one), "layer": one.layer} for one in found]}
+    )
 
 
 # --- one element -----------------------------------------------------------------------------------------

@@ -14,9 +14,10 @@ from starlette.types import Receive, Scope, Send
 
 from gridmap.api import parameters
 from gridmap.api.calls import Call, GetDistrict, MethodNotAllowed, refusal
+from gridmap.api.presence import documents_of
 from gridmap.domain.roles import User
 from gridmap.errors import GridmapError
-from gridmap.services import accounts, changes
+from gridmap.services import accounts, changes, presence
 from gridmap.services.changes import Changes, Feed
 
 HEARTBEAT_SECONDS = 15.0
@@ -94,15 +95,19 @@ async def _tell(
     known = present if since is None else since
     await _say(send, _event("hello", {"sequence": present}, number=known))
     wake.set()
+    there: list[dict[str, Any]] = []
     while not feed.is_closed:
         # cleared before the store is read: a commit after that sets it again
         woken = wake.is_set()
         wake.clear()
         try:
-            news = await run_in_threadpool(_news, call, known if woken else None)
+            news, people = await run_in_threadpool(_news, call, known if woken else None)
         except GridmapError as error:
             await _say(send, _event("end", {"status": error.status, "detail": error.chinese()}))
             return
+        if people != there:
+            there = people
+            await _say(send, _event("presence", {"people": people}))
         if news is not None and (news.touches is None or news.touches or news.sequence != known):
             known = news.sequence
             await _say(send, _change(news))
@@ -121,10 +126,11 @@ async def _first_of(wake: asyncio.Event, gone: asyncio.Task[None], seconds: floa
         waiting.cancel()
 
 
-def _news(call: Call, known: int | None) -> Changes | None:
-    """What this user sees of the commits after `known`; raises when the user is no longer signed in."""
+def _news(call: Call, known: int | None) -> tuple[Changes | None, list[dict[str, Any]]]:
+    """What this user sees of the commits after `known`, and who is there; raises when no longer signed in."""
     user = _user_now(call)
-    return None if known is None else changes.after(call.district, user, known)
+    people = documents_of(user, presence.people(call.district, user))
+    return (None if known is None else changes.after(call.district, user, known)), people
 
 
 def _user_now(call: Call) -> User:

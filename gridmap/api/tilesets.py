@@ -13,7 +13,7 @@ from gridmap.api.collections import MVT, REL, link, plain_request, property_sche
 from gridmap.api.parameters import CRS84
 from gridmap.domain.layers import GeometryType, Layer
 from gridmap.errors import NotFound
-from gridmap.services import access, documents, tiles
+from gridmap.services import access, as_of, documents, tiles
 
 Document = dict[str, Any]
 
@@ -33,8 +33,8 @@ def layer_tile(call: Call) -> Response:
 
 
 def dataset_tile(call: Call) -> Response:
-    """`GET /ogc/tiles/WebMercatorQuad/{z}/{row}/{col}?collections=a,b`"""
-    parameters.only(call, ("f", "collections"))
+    """`GET /ogc/tiles/WebMercatorQuad/{z}/{row}/{col}?collections=a,b&datetime=`"""
+    parameters.only(call, ("f", "collections", "datetime"))
     parameters.require_json(call)
     _require_set(call)
     wanted = parameters.names(call, "collections")
@@ -43,7 +43,11 @@ def dataset_tile(call: Call) -> Response:
 
 def _tile(call: Call, layers: list[str]) -> Response:
     z, row, col = (_number(call, name) for name in ("z", "row", "col"))
-    made = tiles.tile(call.district, call.user, layers, z, row, col)
+    if "datetime" in call.request.query_params:
+        at = parameters.time(call, "datetime")
+        made = as_of.tile(call.district, call.user, layers, z, row, col, at)
+    else:
+        made = tiles.tile(call.district, call.user, layers, z, row, col)
     headers = {"ETag": made.etag, "Cache-Control": "private, no-cache"}
     if parameters.is_unchanged(call, made.etag):
         return Response(status_code=304, headers=headers)

@@ -20,7 +20,7 @@ from gridmap.domain.roles import User
 from gridmap.errors import Unavailable
 from gridmap.services import access
 from gridmap.services.district import District
-from gridmap.storage import history, postgres
+from gridmap.storage import history, postgres, presence
 from gridmap.storage.database import Database
 from gridmap.storage.history import Touch
 
@@ -86,8 +86,18 @@ def _read(database: Database, sequence: int) -> Changes:
         return fresh
 
 
+# the newest commit, and who is there
+_State = tuple[int, presence.Token]
+
+
+def _state(database: Database) -> _State:
+    sequence = database.sequence()
+    with database.read() as connection:
+        return sequence, presence.token(connection)
+
+
 class Feed:
-    """Wakes listeners when the district has moved on."""
+    """Wakes listeners when the district has moved on, or somebody in it has."""
 
     def __init__(self, database: Database) -> None:
         # the registry below holds feeds by their database: a strong reference here would keep both for good
@@ -103,7 +113,8 @@ class Feed:
 
     def listen(self, wake: Callable[[], None]) -> Callable[[], None]:
         """
-        Call `wake` (from another thread, and quickly) after every commit from now on, and when the feed closes.
+        Call `wake` (from another thread, and quickly) after every commit from now on, when somebody comes, goes
+        or turns to something else, and when the feed closes.
 
         Answers the function that ends it.
 
@@ -114,7 +125,7 @@ class Feed:
         """
         database = self._database()
         assert database is not None, "whoever listens holds the district"
-        present = database.sequence()
+        present = _state(database)
         with self._lock:
             if len(self._listeners) >= MOST_LISTENERS:
                 raise Unavailable(
@@ -167,7 +178,7 @@ class Feed:
                 with self._lock:
                     self._listeners.pop(number, None)
 
-    def _run(self, database: Database, known: int, stop: threading.Event) -> None:
+    def _run(self, database: Database, known: _State, stop: threading.Event) -> None:
         while not stop.is_set():
             try:
                 known = self._watch(database, known, stop)
@@ -175,13 +186,13 @@ class Feed:
                 _log.warning("the store does not answer; live refresh waits for it", exc_info=True)
                 stop.wait(_RETRY_SECONDS)
 
-    def _watch(self, database: Database, known: int, stop: threading.Event) -> int:
+    def _watch(self, database: Database, known: _State, stop: threading.Event) -> _State:
         with ExitStack() as stack:
             heard = None
             if not database.is_embedded:
                 heard = stack.enter_context(postgres.listening(database.engine))
             while not stop.is_set():
-                present = database.sequence()
+                present = _state(database)
                 if present != known:
                     known = present
                     self._wake_all()

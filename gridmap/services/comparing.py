@@ -249,6 +249,13 @@ def commits(
         )
 
 
+def first_at(district: District, user: User) -> datetime | None:
+    """When the oldest commit in layers the user sees was made; None in an empty district."""
+    seen = _seen(district, user, ())
+    with district.database.read() as connection:
+        return activity.first_at(connection, layers=seen)
+
+
 def _seen(district: District, user: User, layers: Sequence[str]) -> list[str]:
     access.require(district, user, Permission.VIEW_HISTORY, "activity")
     for one in layers:

@@ -140,6 +140,7 @@ def catalogue(district: District, user: User) -> Document:
         "groups": list(dict.fromkeys(one.group for one in layers)),
         "is_simulated": census.is_simulated,
         "tile_sources": [dataclasses.asdict(one) for one in district.settings.tile_sources],
+        "photos": district.settings.allows_photos,
         "sequence": census.sequence,
         "user": user_document(user),
     }
@@ -328,17 +329,18 @@ def _revision_document(layer: Layer, now: Revision, then: Revision | None) -> Do
         "at": time_text(now.at),
         "reason": now.reason,
         "base_revision": now.base_revision,
-        "changed": _changes(layer, now.element, then.element if then else None) if then else [],
+        "changed": changes(layer, now.element, then.element if then else None) if then else [],
         "is_redacted": now.element is None,
     }
 
 
-def _changes(layer: Layer, now: Element | None, then: Element | None) -> list[Document]:
+def changes(layer: Layer, now: Element | None, then: Element | None) -> list[Document]:
+    """Each field that differs, with both values and the words for them; nothing where a state is missing."""
     if now is None or then is None:
         return []
     titles = {"code": "编码", "name": "名称", **{one.name: one.title for one in layer.fields}}
     new, old = now.values(), then.values()
-    changes = [
+    found = [
         {
             "field": name,
             "title": title,
@@ -351,7 +353,7 @@ def _changes(layer: Layer, now: Element | None, then: Element | None) -> list[Do
         if old.get(name) != new.get(name)
     ]
     if not shapely.equals_identical(now.geometry, then.geometry):
-        changes.append(
+        found.append(
             {
                 "field": "geometry",
                 "title": "位置",
@@ -361,7 +363,7 @@ def _changes(layer: Layer, now: Element | None, then: Element | None) -> list[Do
                 "after_text": _shape_text(now.geometry),
             }
         )
-    return changes
+    return found
 
 
 def _value_text(layer: Layer, name: str, value: Any) -> str:

@@ -24,6 +24,7 @@ from gridmap.domain.roles import Permission, User
 from gridmap.errors import EditConflict, InvalidInput, NotFound, RevisionRequired, StateConflict
 from gridmap.services import access, membership, partition
 from gridmap.services.district import District
+from gridmap.services.frames import Frame
 from gridmap.storage import elements as stored
 from gridmap.storage import history as revisions
 from gridmap.storage import idempotency, lineage
@@ -180,24 +181,34 @@ def identify(
     areas, nearer before farther, smaller areas before larger.
     """
     place = shapely.Point(lon, lat)
-    hits: list[tuple[Any, str]] = []
+    found_here: list[tuple[Any, str]] = []
     for layer in access.visible_layers(district, user):
         if layer.id not in layers:
             continue
-        frame = district.frames.frame(layer.id)
-        for at in frame.in_box((lon - tolerance, lat - tolerance, lon + tolerance, lat + tolerance)):
-            geometry = frame.arrays.geometry[at]
-            distance = shapely.distance(geometry, place)
-            if distance <= tolerance:
-                rank = (shapely.get_dimensions(geometry), geometry.area, distance, -layer.order)
-                hits.append((rank, frame.arrays.id[at]))
-    ids = [one for _, one in sorted(hits)[:limit]]
+        found_here += hits(district.frames.frame(layer.id), layer, place, tolerance)
+    ids = [one for _, one in sorted(found_here)[:limit]]
     with district.database.read() as connection:
         found = stored.get_many(connection, ids)
     _note_sight(district, user, list(found.values()))
     return [
         masked(user, district.catalogue.layer(found[one].layer), found[one]) for one in ids if one in found
     ]
+
+
+def hits(
+    frame: Frame, layer: Layer, place: shapely.Point, tolerance: float
+) -> list[tuple[tuple[int, float, float, int], str]]:
+    """Ids of a frame's elements within `tolerance` degrees of the place, each with its rank for sorting."""
+    found = []
+    for at in frame.in_box(
+        (place.x - tolerance, place.y - tolerance, place.x + tolerance, place.y + tolerance)
+    ):
+        geometry = frame.arrays.geometry[at]
+        distance = shapely.distance(geometry, place)
+        if distance <= tolerance:
+            rank = (int(shapely.get_dimensions(geometry)), geometry.area, float(distance), -layer.order)
+            found.append((rank, frame.arrays.id[at]))
+    return found
 
 
 def _note_sight(district: District, user: User, found: Sequence[Element]) -> None:

@@ -79,7 +79,8 @@ class Frame:
         return int(hits[0]) if len(hits) else None
 
 
-def _frame(arrays: LayerArrays, sequence: int) -> Frame:
+def frame_of(arrays: LayerArrays, sequence: int) -> Frame:
+    """A frame of nothing but these elements."""
     return Frame(
         arrays=arrays,
         sequence=sequence,
@@ -100,7 +101,7 @@ def _advanced(frame: Frame, delta: LayerArrays, sequence: int) -> Frame:
     arrays = _joined(_rows(frame.arrays, keep), living)
     is_hidden = np.concatenate([(frame.is_hidden | is_old)[keep], np.zeros(len(living), dtype=bool)])
     if len(arrays) - frame.base_count > max(_REBASE_LEAST, _REBASE_SHARE * frame.base_count):
-        return _frame(_rows(arrays, ~is_hidden), sequence)
+        return frame_of(_rows(arrays, ~is_hidden), sequence)
     return replace(
         frame,
         arrays=arrays,
@@ -154,7 +155,7 @@ class Frames:
             return frame
         with self._database.read() as connection:
             if frame is None:
-                fresh = _frame(elements.read_layer(connection, layer), sequence)
+                fresh = frame_of(elements.read_layer(connection, layer), sequence)
                 self._frames[layer] = fresh
                 return fresh
             delta = elements.read_layer(connection, layer, after=frame.sequence)

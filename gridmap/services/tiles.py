@@ -82,14 +82,28 @@ def tile(district: District, user: User, layer_ids: Sequence[str], z: int, row: 
     layers = [district.catalogue.layer(one) for one in dict.fromkeys(layer_ids)]
     for layer in layers:
         access.require_sight(district, user, layer)
+    require_place(z, row, col)
+    content = _store(district.frames).tiles(district, user, layers, z, col, row)
+    digest = hashlib.blake2b(content, digest_size=12).hexdigest()
+    return Tile(content, f'"{digest}"')
+
+
+def require_place(z: int, row: int, col: int) -> None:
+    """Pass when there is such a tile; raises NotFound."""
     if not (0 <= z <= MAX_ZOOM and 0 <= row < 2**z and 0 <= col < 2**z):
         raise NotFound(
             f"there is no tile {z}/{row}/{col}; zooms are 0 to {MAX_ZOOM}, rows and columns below 2^zoom",
             zh=f"没有瓦片 {z}/{row}/{col}。",
         )
-    content = _store(district.frames).tiles(district, user, layers, z, col, row)
-    digest = hashlib.blake2b(content, digest_size=12).hexdigest()
-    return Tile(content, f'"{digest}"')
+
+
+def drawn(layer: Layer, frame: Frame, user: User, z: int, x: int, y: int, *, now: str) -> bytes:
+    """One layer's part of a tile from any frame of it; nothing is kept. What was due before `now` is marked."""
+    looks = (
+        None if layer.symbol_rule is None else _Looks(layer, _symbol_values(layer, frame.arrays.properties))
+    )
+    hides = _hides_symbol(layer, user)
+    return _make(layer, frame, looks, z, x, y, now=now, hides_symbol=hides).content
 
 
 # --- keeping ---------------------------------------------------------------------------------------------
@@ -120,16 +134,16 @@ class _Store:
     looks: dict[str, _BaseLooks] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def tiles(
-        self, district: District, user: User, layers: Sequence[Layer], z: int, x: int, y: int
-    ) -> bytes:
+    def tiles(self, district: District, user: User, layers: Sequence[Layer], z: int, x: int, y: int) -> bytes:
         drawn = [one for one in layers if one.min_zoom <= z <= one.max_zoom]
         if not drawn:
             return b""
         sequence, now = district.database.sequence(), time_text(district.clock()) or ""
         parts = []
         for layer in drawn:
-            frame = district.frames.frame(layer.id, sequence)  # announces what moved, so that `forget` has run
+            frame = district.frames.frame(
+                layer.id, sequence
+            )  # announces what moved, so that `forget` has run
             key = (layer.id, _hides_symbol(layer, user), z, x, y)
             parts.append(self._tile(layer, frame, key, now).content)
         return b"".join(parts)

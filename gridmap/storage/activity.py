@@ -104,3 +104,9 @@ def sequence_at(connection: Connection, layer: str, at: datetime) -> int:
     """The newest commit that had written in the layer by `at` (inclusive); 0 when none had."""
     statement = select(func.max(table.c.sequence)).where(table.c.layer == layer, table.c.at <= at)
     return connection.execute(statement).scalar() or 0
+
+
+def first_at(connection: Connection, *, layers: Sequence[str]) -> datetime | None:
+    """When the first revision in these layers was written; None when there is none."""
+    statement = select(table.c.at).where(table.c.layer.in_(layers)).order_by(table.c.pk).limit(1)
+    return connection.execute(statement).scalar()

@@ -4,12 +4,12 @@ from typing import Any
 
 from alembic import context
 
-from gridmap.storage import scenarios
+from gridmap.storage import photos, presence, scenarios
 from gridmap.storage.geometry import Geom
 from gridmap.storage.tables import Time, metadata
 
 # tables that stand beside the common ones, imported so that the metadata knows them
-_BESIDE = (scenarios.scenario,)
+_BESIDE = (photos.table, presence.table, scenarios.scenario)
 
 _FOREIGN_TABLES = (
     "gpkg_",
