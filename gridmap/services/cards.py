@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,6 @@ from gridmap.services import access, freshness, overview, standing
 from gridmap.services.district import District
 from gridmap.services.overview import Figure, Form, RankRow, Scope, Stamp, Sums
 from gridmap.storage import activity
-from gridmap.storage.elements import properties_of
 
 LEVELS = (standing.TOWN, standing.GRID)
 POST = "workstation"
@@ -108,8 +108,8 @@ class PostCard:
     """
     One linkage point (警务站).
 
-    `facts` are (title, text) pairs of its own fields; `figures` say whom it reaches. `reach_m` is the radius that
-    the figures are about, None where they do not go by one.
+    `facts` are (title, text) pairs of its own fields; `figures` say whom it reaches. `nearest` is the nearest
+    other point as the crow flies.
     """
 
     stamp: Stamp
@@ -117,7 +117,6 @@ class PostCard:
     town: str
     grid: str
     geometry: BaseGeometry
-    reach_m: float | None
     facts: tuple[tuple[str, str], ...]
     figures: tuple[Figure, ...]
     nearest: Place | None
@@ -125,10 +124,16 @@ class PostCard:
 
 
 def card(
-    district: District, user: User, layer: str, code: str, *, period: PeriodKind | str = PeriodKind.MONTH
+    district: District,
+    user: User,
+    layer: str,
+    code: str,
+    *,
+    period: PeriodKind | str = PeriodKind.MONTH,
+    at: datetime | None = None,
 ) -> Card:
     """
-    The card of the town or police grid with this code.
+    The card of the town or police grid with this code, now or at `at`.
 
     Raises
     ------
@@ -136,14 +141,14 @@ def card(
     """
     if layer not in LEVELS:
         raise InvalidInput(f"no cards for layer {layer!r}; use {LEVELS}", zh="只有街镇和警务网格有卡片。")
-    whole = overview.overview(district, user, period=period)
-    now, then = overview.sums(district, user, period=period)
+    whole = overview.overview(district, user, period=period, at=at)
+    now, then = overview.sums(district, user, period=period, at=at)
     places = now.standing.grids if layer == standing.GRID else now.standing.towns
     if code not in places.code:
         title = district.catalogue.layer(layer).title
         raise NotFound(f"no {layer} {code}", zh=f"没有编码为“{code}”的{title}。", code=code)
     row, side = places.code.index(code), 0 if layer == standing.GRID else 1
-    lies = _located(district)
+    lies = _located(district, at)
     geometry = places.geometry[row]
     town = int(places.town[row]) if side == 0 else row
     officer = freshness.officers_of(district, user, standing.GRID).get(code, "") if side == 0 else ""
@@ -152,7 +157,7 @@ def card(
         now.standing.towns.name[town] if town >= 0 else "", officer, geometry, _area_km2(geometry),
         _figures(now, then, places, row, side),
         tuple(_posts(district, user, lies, row, side))[:_MOST_POSTS],
-        tuple(_risks(district, user, lies, row, side))[:_MOST_RISKS],
+        tuple(_risks(district, user, lies, row, side, whole.stamp.at))[:_MOST_RISKS],
         _counts(district, user, whole.period, lies, row, side),
     )  # fmt: skip
 
@@ -198,49 +203,45 @@ def _row_of(sums: Sums | None, code: str, side: int) -> RankRow | None:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Located:
-    """Grid row and town row of every living element, by layer, in the order of its frame's living ones."""
+    """Every layer at a moment, and the grid row and town row of each of its elements."""
 
+    states: dict[str, standing.LayerState]
     rows: dict[str, tuple[np.ndarray, np.ndarray]]
     row_of_id: dict[str, tuple[int, int]]
 
+    def inside(self, layer: str, row: int, side: int) -> np.ndarray:
+        """Positions of the layer's elements that lie in the grid (`side` 0) or town (1)."""
+        return np.flatnonzero(self.rows[layer][side] == row)
 
-def _located(district: District) -> _Located:
-    return overview.kept(district, "located", lambda: _locate(district))
+
+def _located(district: District, at: datetime | None) -> _Located:
+    return overview.kept(district, ("located", at), lambda: _locate(district, at), is_past=at is not None)
 
 
-def _locate(district: District) -> _Located:
-    towns = standing.areas(district, standing.TOWN)
-    grids = standing.areas(district, standing.GRID, towns=towns)
+def _locate(district: District, at: datetime | None) -> _Located:
+    towns = standing.areas(district, standing.TOWN, at)
+    grids = standing.areas(district, standing.GRID, at, towns)
     counter = standing.Counter(towns, grids)
-    rows, row_of_id = {}, {}
+    states, rows, row_of_id = {}, {}, {}
     for layer in district.catalogue:
         if layer.is_basemap:
             continue
-        frame = district.frames.frame(layer.id)
-        living = frame.living
-        rows[layer.id] = counter.places(frame.arrays.geometry[living])
+        state = states[layer.id] = standing.layer_state(district, layer.id, at)
+        rows[layer.id] = counter.places(state.geometry)
         pairs = zip(*(one.tolist() for one in rows[layer.id]), strict=True)
-        row_of_id |= dict(zip(frame.arrays.id[living].tolist(), pairs, strict=True))
-    return _Located(rows, row_of_id)
+        row_of_id |= dict(zip(state.id.tolist(), pairs, strict=True))
+    return _Located(states, rows, row_of_id)
 
 
-def _places(district: District, layer: Layer, positions: np.ndarray) -> list[Place]:
-    arrays = district.frames.frame(layer.id).arrays
-    points = shapely.point_on_surface(arrays.geometry[positions])
+def _places(layer: Layer, state: standing.LayerState, positions: np.ndarray) -> list[Place]:
+    points = shapely.point_on_surface(state.geometry[positions])
     return [
         Place(
-            arrays.id[at], layer.id, layer.title, arrays.code[at] or "", arrays.name[at],
+            state.id[at], layer.id, layer.title, state.code[at] or "", state.name[at],
             float(shapely.get_x(point)), float(shapely.get_y(point)),
         )
         for at, point in zip(positions.tolist(), points, strict=True)
     ]  # fmt: skip
-
-
-def _inside(district: District, lies: _Located, layer: str, row: int, side: int) -> np.ndarray:
-    """Positions in the layer's frame of what lies in the area."""
-    living = district.frames.frame(layer).living
-    rows = lies.rows[layer][side]
-    return living[rows == row] if len(rows) == len(living) else living[:0]
 
 
 def _posts(district: District, user: User, lies: _Located, row: int, side: int) -> list[Place]:
@@ -248,19 +249,21 @@ def _posts(district: District, user: User, lies: _Located, row: int, side: int) 
     for layer_id in POST_LAYERS:
         if layer_id in district.catalogue and access.sees(user, district.catalogue.layer(layer_id)):
             layer = district.catalogue.layer(layer_id)
-            found += _places(district, layer, _inside(district, lies, layer_id, row, side))
+            found += _places(layer, lies.states[layer_id], lies.inside(layer_id, row, side))
     return found
 
 
-def _risks(district: District, user: User, lies: _Located, row: int, side: int) -> list[OpenRisk]:
+def _risks(
+    district: District, user: User, lies: _Located, row: int, side: int, now: datetime
+) -> list[OpenRisk]:
     layer = district.catalogue.layer("risk")
     if not access.sees(user, layer):
         return []
-    arrays, today = district.frames.frame("risk").arrays, day_of(district.clock())
+    state, today = lies.states["risk"], day_of(now)
     found = []
-    positions = _inside(district, lies, "risk", row, side)
-    for at, place in zip(positions.tolist(), _places(district, layer, positions), strict=True):
-        values = properties_of(arrays, at)
+    positions = lies.inside("risk", row, side)
+    for at, place in zip(positions.tolist(), _places(layer, state, positions), strict=True):
+        values = json.loads(state.properties[at])
         if values.get("state") == standing.CLOSED:
             continue
         grade, text = str(values.get("grade") or ""), str(values.get("deadline_on") or "")[:10]
@@ -276,15 +279,16 @@ def _risks(district: District, user: User, lies: _Located, row: int, side: int) 
     return sorted(found, key=lambda one: (rank.get(one.grade, 9), not one.is_overdue, one.place.code))
 
 
-def _edits(district: District, user: User, since: datetime) -> list[activity.Edit]:
+def _edits(district: District, user: User, period: Period) -> list[activity.Edit]:
     layers = [one.id for one in access.visible_layers(district, user) if not one.is_basemap]
 
     def read() -> list[activity.Edit]:
         with district.database.read() as connection:
-            until = max(district.clock(), since)
-            return activity.edits(connection, since=since, until=until, layers=layers)
+            # up to and with the last moment
+            until = period.until + timedelta(microseconds=1)
+            return activity.edits(connection, since=period.since, until=until, layers=layers)
 
-    return overview.kept(district, ("edits", since, *layers), read)
+    return overview.kept(district, ("edits", period.since, day_of(period.until), *layers), read)
 
 
 def _counts(
@@ -292,14 +296,14 @@ def _counts(
 ) -> tuple[LayerCount, ...]:
     changed: dict[str, Counter[Operation]] = {}
     nowhere = (-1, -1)
-    for one in _edits(district, user, period.since):
+    for one in _edits(district, user, period):
         if lies.row_of_id.get(one.element_id, nowhere)[side] == row:
             changed.setdefault(one.layer, Counter())[one.operation] += 1
     found = []
     for layer in access.visible_layers(district, user):
         if layer.is_basemap or layer.is_grid:
             continue
-        total = len(_inside(district, lies, layer.id, row, side))
+        total = len(lies.inside(layer.id, row, side))
         edits = changed.get(layer.id, Counter())
         if total or edits:
             found.append(
@@ -314,9 +318,9 @@ def _counts(
 # --- linkage points ---------------------------------------------------------------------------------------
 
 
-def post_card(district: District, user: User, element_id: str) -> PostCard:
+def post_card(district: District, user: User, element_id: str, *, at: datetime | None = None) -> PostCard:
     """
-    The card of one linkage point.
+    The card of one linkage point, now or at `at`.
 
     Raises
     ------
@@ -324,32 +328,31 @@ def post_card(district: District, user: User, element_id: str) -> PostCard:
     """
     layer = district.catalogue.layer(POST)
     access.require_sight(district, user, layer)
-    whole = overview.overview(district, user)
-    now, _ = overview.sums(district, user)
-    frame = district.frames.frame(POST)
-    position = frame.position(element_id)
-    if position is None:
+    whole = overview.overview(district, user, at=at)
+    now, _ = overview.sums(district, user, at=at)
+    lies = _located(district, at)
+    state = lies.states[POST]
+    found = np.flatnonzero(state.id == element_id)
+    if not len(found):
         raise NotFound(f"no workstation {element_id}", zh="没有这个警务站,可能已被移走。", element=element_id)
-    living = frame.living
-    at = int(np.flatnonzero(living == position)[0])
-    lies = _located(district)
-    grid, town = (int(one[at]) for one in lies.rows[POST])
-    nearest, distance = _nearest(district, layer, living, at)
-    place = _places(district, layer, living[[at]])[0]
+    row = int(found[0])
+    grid, town = (int(one[row]) for one in lies.rows[POST])
+    nearest, distance = _nearest(layer, state, row)
     areas = now.standing
     return PostCard(
-        whole.stamp, place, areas.towns.name[town] if town < len(areas.towns) else "",
-        areas.grids.name[grid] if grid < len(areas.grids) else "", frame.arrays.geometry[position],
-        areas.cover.radius_m, _facts(layer, properties_of(frame.arrays, position)),
-        _post_figures(now, at), nearest, distance,
+        whole.stamp, _places(layer, state, found[:1])[0],
+        areas.towns.name[town] if town < len(areas.towns) else "",
+        areas.grids.name[grid] if grid < len(areas.grids) else "",
+        state.geometry[row], _facts(layer, json.loads(state.properties[row])), _post_figures(now, row),
+        nearest, distance,
     )  # fmt: skip
 
 
-def post_ids(district: District, user: User) -> list[tuple[str, str, str]]:
+def post_ids(district: District, user: User, *, at: datetime | None = None) -> list[tuple[str, str, str]]:
     """(id, code, name) of every linkage point, by code."""
     access.require_sight(district, user, district.catalogue.layer(POST))
-    arrays, living = district.frames.frame(POST).arrays, district.frames.frame(POST).living
-    rows = [(arrays.id[at], arrays.code[at] or "", arrays.name[at]) for at in living.tolist()]
+    state = _located(district, at).states[POST]
+    rows = [(state.id[row], state.code[row] or "", state.name[row]) for row in range(len(state))]
     return sorted(rows, key=lambda one: (one[1], one[0]))
 
 
@@ -387,21 +390,21 @@ def _post_figures(now: Sums, at: int) -> tuple[Figure, ...]:
     return tuple(found)
 
 
-def _nearest(
-    district: District, layer: Layer, living: np.ndarray, at: int
-) -> tuple[Place | None, float | None]:
-    if len(living) < 2:
+def _nearest(layer: Layer, state: standing.LayerState, row: int) -> tuple[Place | None, float | None]:
+    """The nearest other point as the crow flies, in metres."""
+    if len(state) < 2:
         return None, None
-    geometry = district.frames.frame(layer.id).arrays.geometry[living]
-    xy = shapely.get_coordinates(to_metric(geometry, metric_crs_of(geometry)))
-    metres = np.hypot(*(xy - xy[at]).T)
-    metres[at] = np.inf
+    xy = shapely.get_coordinates(to_metric(state.geometry, metric_crs_of(state.geometry)))
+    metres = np.hypot(*(xy - xy[row]).T)
+    metres[row] = np.inf
     other = int(metres.argmin())
-    return _places(district, layer, living[[other]])[0], float(metres[other])
+    return _places(layer, state, np.array([other]))[0], float(metres[other])
 
 
-def area_codes(district: District, user: User, layer: str) -> Sequence[tuple[str, str]]:
+def area_codes(
+    district: District, user: User, layer: str, *, at: datetime | None = None
+) -> Sequence[tuple[str, str]]:
     """(code, name) of every town or police grid, by code."""
-    whole = overview.overview(district, user)
+    whole = overview.overview(district, user, at=at)
     rows = whole.grids.rows if layer == standing.GRID else whole.towns.rows
     return [(one.code, one.name) for one in rows]

@@ -286,9 +286,13 @@ _cache_lock = threading.Lock()
 _making: dict[Any, threading.Lock] = {}
 
 
-def kept(district: District, key: Any, make: Callable[[], Made]) -> Made:
-    """What `make` answers, from memory while the district has not changed; one thread makes it at a time."""
-    sequence = district.database.sequence()
+def kept(district: District, key: Any, make: Callable[[], Made], *, is_past: bool = False) -> Made:
+    """
+    What `make` answers, from memory while the district has not changed; one thread makes it at a time.
+
+    What `is_past` stays as it is, whatever changes.
+    """
+    sequence = -1 if is_past else district.database.sequence()
     with _cache_lock:
         cache = _caches.setdefault(district.database, OrderedDict())
         lock = _making.setdefault((id(district.database), key), threading.Lock())
@@ -325,7 +329,9 @@ def sums(
 def standing_at(district: District, period: Period, at: datetime | None) -> Standing:
     """The counted district (unmasked: for services only), from memory while it has not changed."""
     key = ("standing", period.kind, at or day_of(district.clock()))
-    return kept(district, key, lambda: standing.standing(district, at, since=period.since))
+    return kept(
+        district, key, lambda: standing.standing(district, at, since=period.since), is_past=at is not None
+    )
 
 
 # --- making -----------------------------------------------------------------------------------------------

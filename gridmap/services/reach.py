@@ -1,24 +1,28 @@
-"""Who is reached by a workstation, by the definition that overview and packs print beside every figure."""
+"""Who is reached by a workstation, by the one definition that overview, cards and packs print beside every figure."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
-import shapely
 
-from gridmap.analysis.coverage import line_coverage
-from gridmap.domain.crs import metric_crs_of, to_metric
+from gridmap.domain.roles import WHOLE_DISTRICT, Role, User
+from gridmap.services import situations
 from gridmap.services.district import District
+from gridmap.services.questions import Question, Travel, Within
+from gridmap.storage import elements, past
 
-RADIUS_M = 1_500.0
+QUESTION = Question(mode=Travel.EBIKE, within=Within(600.0, "s"))
+# Figures are counted for nobody in particular; `gridmap.services.overview` hides what a reader may not see.
+_COUNTER = User("overview", "总览", Role.ADMIN, area=frozenset({WHOLE_DISTRICT}))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Reach:
     """
-    Whether each demand point is reached, and how that was found.
+    Whether each demand point is reached, and what each workstation carries.
 
     `within[k]` counts the people within reach of workstation k, `unique[k]` those whom it alone reaches,
     `nearest[k]` those for whom it is the nearest one, however far.
@@ -28,35 +32,42 @@ class Reach:
     within: np.ndarray
     unique: np.ndarray
     nearest: np.ndarray
-    method: str
-    crs: str
-    radius_m: float | None = None
-
-    @property
-    def text(self) -> str:
-        """The definition in one phrase."""
-        return f"{self.method}({self.crs})" if self.crs else self.method
+    text: str
 
 
 def reach(
-    district: District,
-    places: np.ndarray,
-    people: np.ndarray,
-    posts: np.ndarray,
-    *,
-    at: datetime | None = None,
+    district: District, homes: Sequence[str], posts: Sequence[str], *, at: datetime | None = None
 ) -> Reach:
     """
-    Which of `places` (lon/lat points with `people`) lie within reach of `posts` (lon/lat points).
+    Which demand points (ids of residential areas) are reached from the workstations (ids), now or at `at`.
 
-    Straight line, `RADIUS_M`, a place exactly on the radius is reached.
+    By `QUESTION`: along roads, at the modes' speeds; a place exactly at the threshold is reached.
     """
-    method = f"直线距离 {RADIUS_M:,.0f} 米"
-    if len(places) == 0 or len(posts) == 0:
-        none = np.zeros(len(posts))
-        return Reach(np.zeros(len(places), dtype=bool), none, none, none, method, "", RADIUS_M)
-    crs = metric_crs_of(np.concatenate([places, posts]))
-    demand_xy, post_xy = (shapely.get_coordinates(to_metric(one, crs)) for one in (places, posts))
-    found = line_coverage(demand_xy, people.astype(float), post_xy, RADIUS_M)
-    crs_name = f"EPSG:{crs.to_epsg()}"
-    return Reach(found.is_covered, found.within, found.unique, found.assigned, method, crs_name, RADIUS_M)
+    found = situations.prepare(district, _COUNTER, QUESTION, sequence=_sequence(district, at))
+    covered = dict(zip(found.demand.id.tolist(), found.cover.is_covered.tolist(), strict=True))
+    column = {found.points.id[row]: number for number, row in enumerate(found.active)}
+    columns = np.array([column.get(one, -1) for one in posts], dtype=np.int64)
+
+    def carried(counts: np.ndarray) -> np.ndarray:
+        return np.append(counts, 0.0)[columns]
+
+    return Reach(
+        np.array([covered.get(one, False) for one in homes], dtype=bool), carried(found.cover.within),
+        carried(found.cover.unique), carried(found.cover.assigned), _words(found),
+    )  # fmt: skip
+
+
+def _words(found: situations.Situation) -> str:
+    method = found.method()
+    return f"{method['mode_title']} {method['within_text']}内到警务站(沿路网,EPSG:{found.crs.to_epsg()})"
+
+
+def _sequence(district: District, at: datetime | None) -> int | None:
+    """The commit that was the newest at `at`; None (the present) where nothing that matters came after it."""
+    if at is None:
+        return None
+    with district.database.read() as connection:
+        then = past.sequence_at(connection, at)
+        layers = situations.layers_of(QUESTION, district)
+        newest = max((elements.layer_sequence(connection, one) for one in layers), default=0)
+    return None if newest <= then else then

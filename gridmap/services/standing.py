@@ -181,7 +181,7 @@ def standing(district: District, at: datetime | None = None, *, since: datetime 
     posts = layer_state(district, "workstation", at)
     people = np.array([one.get("population") or 0 for one in homes.values()], dtype=np.int64)
     places = representative_points(homes.geometry)
-    cover = reach.reach(district, places, people, posts.geometry, at=at)
+    cover = reach.reach(district, homes.id.tolist(), posts.id.tolist(), at=at)
     where = count.places(places)
     count.add(PEOPLE, where, people)
     count.add(COVERED, where, people * cover.is_covered)

@@ -43,3 +43,8 @@ def difference(connection: Connection, layer: str, at: datetime) -> Difference:
 def first_write(connection: Connection) -> datetime | None:
     """When the district's history begins; None for an empty one."""
     return connection.execute(select(table.c.at).order_by(table.c.pk).limit(1)).scalar()
+
+
+def sequence_at(connection: Connection, at: datetime) -> int:
+    """The newest commit of the district at `at` (inclusive); 0 before the first."""
+    return connection.execute(select(func.max(table.c.sequence)).where(table.c.at <= at)).scalar() or 0
