@@ -306,7 +306,8 @@ def _each(geometries: ArrayLike, function: Callable[[Array, Array], tuple[Array,
     """A new array of the same geometries in two dimensions, every position through `function`."""
     array = np.asarray(geometries, dtype=object)
     if function is None:
-        return np.asarray(shapely.force_2d(array), dtype=object)
+        is_flat = not (shapely.has_z(array) | shapely.has_m(array)).any()
+        return array.copy() if is_flat else np.asarray(shapely.force_2d(array), dtype=object)
 
     def move(xy: Array) -> Array:
         return np.column_stack(function(xy[:, 0], xy[:, 1])) if len(xy) else xy

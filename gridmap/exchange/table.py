@@ -148,7 +148,10 @@ def flat(geometries: Any) -> np.ndarray[Any, Any]:
     """The geometries as an object array in two dimensions."""
     array = np.empty(len(geometries), dtype=object)
     array[:] = list(geometries)
-    return np.asarray(shapely.force_2d(array), dtype=object) if len(array) else array
+    # most files are flat already, and looking costs a tenth of making them anew
+    if not (shapely.has_z(array) | shapely.has_m(array)).any():
+        return array
+    return np.asarray(shapely.force_2d(array), dtype=object)
 
 
 def unique_names(names: list[str]) -> list[str]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hmac
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -38,7 +38,19 @@ _SEEN_COLUMNS = (
 
 
 def _keyed(secret: bytes, text: str) -> str:
-    return hmac.digest(secret, text.encode(), "sha256").hex()
+    return _keyer(secret)(text)
+
+
+def _keyer(secret: bytes) -> Callable[[str], str]:
+    """The keyed hash of a text, for many texts: the key is prepared once, which is half of the work."""
+    prepared = hmac.new(secret, digestmod="sha256")
+
+    def keyed(text: str) -> str:
+        one = prepared.copy()
+        one.update(text.encode())
+        return one.hexdigest()
+
+    return keyed
 
 
 _to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
@@ -72,18 +84,18 @@ def _append(
     operation: Operation,
 ) -> None:
     """`keys` are element id, layer, revision and base revision of each payload."""
-    secret, at, kind = commit.secret, time_text(commit.at), operation.value
+    keyed, at, kind = _keyer(commit.secret), time_text(commit.at), operation.value
     # the link's JSON by hand, as `verify` makes it with the library: this loop is the slow part of an import
     middle = f'"{kind}",{_to_json(commit.actor)},"{at}",{_to_json(commit.reason)}'
     head = commit.chain_head
     rows: list[tuple[Any, ...]] = []
     for (element_id, layer, revision, base), payload in zip(keys, payloads, strict=True):
-        payload_hash = _keyed(secret, payload)
+        payload_hash = keyed(payload)
         text = (
             f'["{head}",{commit.sequence},"{element_id}","{layer}",{revision},'
             f'{middle},{"null" if base is None else base},"{payload_hash}"]'
         )
-        head = _keyed(secret, text)
+        head = keyed(text)
         rows.append(
             (
                 commit.sequence, element_id, layer, revision, kind, commit.actor, at, commit.reason, base,
