@@ -4,12 +4,14 @@ from typing import Any
 
 from alembic import context
 
-from gridmap.storage import photos, presence, scenarios
+from gridmap.storage import briefings, packs, photos, presence, scenarios, stories
 from gridmap.storage.geometry import Geom
 from gridmap.storage.tables import Time, metadata
 
 # tables that stand beside the common ones, imported so that the metadata knows them
-_BESIDE = (photos.table, presence.table, scenarios.scenario)
+_BESIDE = (
+    briefings.table, packs.table, photos.table, presence.table, scenarios.scenario, stories.table,
+)  # fmt: skip
 
 _FOREIGN_TABLES = (
     "gpkg_",
