@@ -25,6 +25,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gridmap.api import (
     collections,
+    coverage,
     district,
     exports,
     features,
@@ -149,6 +150,8 @@ def _api(get_district: GetDistrict) -> Router:
     table.add(f"{photo}/{{photo}}", {"GET": photos.shown, "DELETE": photos.delete})
     _together(table)
     table.add("/api/jobs/{id}", {"GET": district.job, "DELETE": district.cancel_job})
+    for path, handlers in coverage.ROUTES:
+        table.add(path, handlers)
     return table.router()
 
 

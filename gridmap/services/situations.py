@@ -90,6 +90,7 @@ class Groups:
     name: Objects
     area: Objects
     of_demand: Ints
+    key: Hashable
 
     def __len__(self) -> int:
         return len(self.code)
@@ -190,6 +191,14 @@ class Situation:
             found = self.network.graph.point_cost(snap, snap, off_road_mps=self.network.off_road_mps)
         np.fill_diagonal(found, np.inf)
         return found
+
+    @cached_property
+    def by_node(self) -> tuple[Floats, Ints]:
+        """Per node of the network the cost of its nearest active point, readiness included, and which (-1: none)."""
+        assert self.network is not None
+        return self.network.graph.nearest_to_points(
+            self.point_snap, direction=self.direction, offset=self.ready, off_road_mps=self.network.off_road_mps
+        )
 
     @cached_property
     def boundary(self) -> shapely.Geometry:
@@ -502,7 +511,7 @@ def _groups(snapshot: Snapshot, layer_id: str, demand_id: str, crs: CRS) -> Grou
         place = {code: at for at, code in enumerate(rows.code[has_code].tolist())}
         of_demand = np.array([place.get(code, -1) for code in found], np.intp)
         area = to_metric(rows.geometry[has_code], crs) if len(has_code) else np.zeros(0, dtype=object)
-        return Groups(rows.layer, rows.code[has_code], rows.name[has_code], area, of_demand)
+        return Groups(rows.layer, rows.code[has_code], rows.name[has_code], area, of_demand, key)
 
     key = ("groups", snapshot.stamps(layer_id, demand_id), crs.to_epsg())
     return _places.of(snapshot.district).get(key, make)
