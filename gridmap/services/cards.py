@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -22,6 +21,7 @@ from gridmap.domain.roles import User
 from gridmap.errors import InvalidInput, NotFound
 from gridmap.services import access, freshness, overview, standing
 from gridmap.services.district import District
+from gridmap.services.masking import hide_row
 from gridmap.services.overview import Figure, Form, RankRow, Scope, Stamp, Sums
 from gridmap.storage import activity
 
@@ -348,12 +348,25 @@ def post_card(district: District, user: User, element_id: str, *, at: datetime |
     )  # fmt: skip
 
 
-def post_ids(district: District, user: User, *, at: datetime | None = None) -> list[tuple[str, str, str]]:
-    """(id, code, name) of every linkage point, by code."""
+def post_ids(
+    district: District, user: User, *, at: datetime | None = None, town: str | None = None
+) -> list[tuple[str, str, str]]:
+    """(id, code, name) of every linkage point by code, of one town only where its code is given."""
     access.require_sight(district, user, district.catalogue.layer(POST))
-    state = _located(district, at).states[POST]
-    rows = [(state.id[row], state.code[row] or "", state.name[row]) for row in range(len(state))]
+    lies = _located(district, at)
+    state, (_, towns) = lies.states[POST], lies.rows[POST]
+    chosen = (
+        range(len(state)) if town is None else np.flatnonzero(towns == _town_row(district, at, town)).tolist()
+    )
+    rows = [(state.id[row], state.code[row] or "", state.name[row]) for row in chosen]
     return sorted(rows, key=lambda one: (one[1], one[0]))
+
+
+def _town_row(district: District, at: datetime | None, code: str) -> int:
+    towns = standing.areas(district, standing.TOWN, at)
+    if code not in towns.code:
+        raise NotFound(f"no town {code}", zh=f"没有编码为“{code}”的街镇。", code=code)
+    return towns.code.index(code)
 
 
 def _facts(layer: Layer, values: dict[str, Any]) -> tuple[tuple[str, str], ...]:
@@ -377,13 +390,16 @@ def _post_figures(now: Sums, at: int) -> tuple[Figure, ...]:
     cover = now.standing.cover
     is_masked = now.scope is Scope.MASKED
     found = []
-    for key, title, counts in (
-        ("within", "服务范围内人口", cover.within), ("unique", "仅由本站覆盖人口", cover.unique),
-        ("nearest", "以本站为最近站的人口", cover.nearest),
-    ):  # fmt: skip
-        value = float(counts[at])
-        is_hidden = is_masked and bool(overview.hide_row([round(one) for one in counts])[0][at])
-        found.append(Figure(key, title, None if is_hidden else value, "人", Form.COUNT, is_hidden=is_hidden))
+    carried = (cover.within, cover.unique, cover.nearest)
+    is_hidden = is_masked and any(hide_row([round(one) for one in counts])[0][at] for counts in carried)
+    titles = (
+        ("within", "服务范围内人口"),
+        ("unique", "仅由本站覆盖人口"),
+        ("nearest", "以本站为最近站的人口"),
+    )
+    for (key, title), counts in zip(titles, carried, strict=True):
+        value = None if is_hidden else float(counts[at])
+        found.append(Figure(key, title, value, "人", Form.COUNT, is_hidden=is_hidden))
     total = now.total(standing.PEOPLE)
     share = found[0].value / total if total and found[0].value is not None else None
     found.append(Figure("share", "占全区人口", share, "", Form.SHARE, is_hidden=found[0].is_hidden))
@@ -402,9 +418,15 @@ def _nearest(layer: Layer, state: standing.LayerState, row: int) -> tuple[Place 
 
 
 def area_codes(
-    district: District, user: User, layer: str, *, at: datetime | None = None
-) -> Sequence[tuple[str, str]]:
-    """(code, name) of every town or police grid, by code."""
-    whole = overview.overview(district, user, at=at)
-    rows = whole.grids.rows if layer == standing.GRID else whole.towns.rows
-    return [(one.code, one.name) for one in rows]
+    district: District, user: User, layer: str, *, at: datetime | None = None, town: str | None = None
+) -> list[tuple[str, str]]:
+    """(code, name) of every town or police grid by code, of one town only where its code is given."""
+    now, _ = overview.sums(district, user, at=at)
+    places = now.standing.grids if layer == standing.GRID else now.standing.towns
+    rows = list(zip(places.code, places.name, strict=True))
+    if town is None:
+        return rows
+    row = _town_row(district, at, town)
+    if layer == standing.TOWN:
+        return [rows[row]]
+    return [one for one, of in zip(rows, places.town.tolist(), strict=True) if of == row]

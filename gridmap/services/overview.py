@@ -38,6 +38,13 @@ SMALL_CHANGE = 5
 TREND_WEEKS = 12
 
 
+# The headline figures, in the order in which they are shown.
+FIGURE_KEYS = (
+    "people", "covered_share", "gap_people", "gap_grids", "overdue", "fresh_share", "mapped_share", "open_risks",
+    "overdue_risks", "new_risks", "force_per_grid", "posts",
+)  # fmt: skip
+
+
 class Scope(Enum):
     """Who sees the same figures: people with sensitive sight, and people for whom small counts are hidden."""
 
