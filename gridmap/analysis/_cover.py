@@ -15,13 +15,17 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from gridmap.analysis._highs import Lp, LpStopped, solve_binary
+from gridmap.analysis._cover_tree import CoverTree
+from gridmap.analysis._highs import LpStopped, solve_binary
 from gridmap.analysis._watch import Watch
 
 Ints = NDArray[np.intp]
 Flags = NDArray[np.bool_]
 
 _PAIRS_AT_ONCE = 2_000_000
+_QUICK_NODES = 30
+_MOST_NODES = 20_000
+"""Branches of the search tree before the integer program is asked instead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +219,7 @@ def minimum_cover(
 
 
 class _CoverSearch:
-    """Cheapest means first: greedy and packing, then the fractional optimum, exchange, the integer program."""
+    """Cheapest means first: greedy and packing, the fractional optimum, exchange, then tree and integer program."""
 
     def __init__(self, matrix: sparse.csr_array, enough: int | None, watch: Watch) -> None:
         self.matrix = matrix
@@ -235,14 +239,17 @@ class _CoverSearch:
         self.bound = max(self.bound, packing_bound(self.matrix))
         if self.is_settled:
             return
+        tree = CoverTree(self.matrix, self.watch)
         try:
-            fractional, lp_bound = _relaxed(self.matrix, self.watch)
+            fractional, lp_bound = tree.relaxed()
         except LpStopped:
             return
         self.bound = max(self.bound, lp_bound)
         self._keep(_rounded(self.matrix, fractional))
-        self._exchange()
+        if not self.is_settled:
+            self._exchange()
         self.watch.tell("set cover", len(self.chosen), self.bound)
+        self._search(tree, _MOST_NODES if is_exact else _QUICK_NODES)
         if is_exact and not self.is_settled:
             self._prove()
 
@@ -257,6 +264,17 @@ class _CoverSearch:
             size = len(self.chosen) - 1 if self.enough is None else min(len(self.chosen) - 1, self.enough)
             if not self._keep(exchanged_cover(self.matrix, self.chosen, size, self.watch)):
                 return
+
+    def _search(self, tree: CoverTree, most_nodes: int) -> None:
+        """Ask the tree for ever smaller covers until it finds none, or breaks off."""
+        while not self.is_settled:
+            size = len(self.chosen) - 1 if self.enough is None else self.enough
+            found = tree.decide(size, most_nodes=most_nodes)
+            if found.columns is None:
+                if found.is_decided:
+                    self.bound = max(self.bound, size + 1)
+                return
+            self._keep(found.columns)
 
     def _prove(self) -> None:
         rows, columns = self.matrix.shape
@@ -328,18 +346,6 @@ def exchanged_cover(
         if step % 64 == 0 and watch.expired:
             break
     return None
-
-
-def _relaxed(matrix: sparse.csr_array, watch: Watch) -> tuple[NDArray[np.float64], int]:
-    """The fractional optimum, and its value rounded up after making its prices exactly feasible."""
-    n, m = matrix.shape
-    lp = Lp(np.ones(m), np.zeros(m), np.full(m, np.inf), watch)
-    lp.add_rows(np.ones(n), np.full(n, np.inf), matrix.astype(float))
-    solved = lp.solve()
-    price = np.maximum(solved.row_price, 0)
-    # prices that no column exceeds bound every cover from below, whatever the solver's tolerance was
-    worst = max(1.0, float((matrix.T.astype(float) @ price).max(initial=0.0)))
-    return solved.x, math.ceil(price.sum() / worst - 1e-7)
 
 
 def _rounded(matrix: sparse.csr_array, fractional: NDArray[np.float64]) -> Ints:
