@@ -181,7 +181,7 @@ class _Search:
     def settle_by_prices(self) -> None:
         """Bound the whole problem by row prices and settle columns."""
         self._enumerate_trivial()
-        self.price = self.costs.serving(self.best, self.cap).second
+        self.price = self._first_price()
         for steps in () if self.is_flat else (400, 300, 300):
             if self.is_closed or self.watch.expired:
                 return
@@ -196,6 +196,11 @@ class _Search:
                     watch=self.watch,
                 )
             )
+
+    def _first_price(self) -> Floats:
+        """What each row would pay if its column closed; a row that nobody else serves: its highest cost."""
+        second = self.costs.serving(self.best, self.cap).second
+        return np.minimum(second, _highest(self.costs)) if np.isinf(self.costs.base).any() else second
 
     @property
     def is_flat(self) -> bool:
@@ -432,7 +437,13 @@ def _capped(costs: Costs) -> Floats:
     must = np.isinf(costs.base)
     if not must.any():
         return costs.base
+    worst = _highest(costs)
+    return np.where(must, 2 * float(worst.sum()) + 1.0, costs.base)
+
+
+def _highest(costs: Costs) -> Floats:
+    """Per row the most that it pays: its base, or its highest cost where it must be served."""
     rows, _, values = costs.triples()
     worst = np.zeros(len(costs.base))
     np.maximum.at(worst, rows, values)
-    return np.where(must, 2 * float(worst.sum()) + 1.0, costs.base)
+    return np.where(np.isinf(costs.base), worst, costs.base)

@@ -18,7 +18,9 @@ def fewest_columns(touches: np.ndarray) -> int:
     return next(
         count
         for count in range(touches.shape[1] + 1)
-        if any(touches[:, list(chosen)].any(axis=1).all() for chosen in itertools.combinations(columns, count))
+        if any(
+            touches[:, list(chosen)].any(axis=1).all() for chosen in itertools.combinations(columns, count)
+        )
     )
 
 

@@ -351,6 +351,20 @@ def test_islands_need_a_site_each() -> None:
     assert p_median(cost, [1e-6, 0, 9, 9, 9, 9], 3).objective == pytest.approx(18, abs=1e-6)
 
 
+def test_costs_cut_off_beyond_a_distance_give_a_close_bound_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_select, "_SECONDS_BETWEEN_NEWS", -1.0)
+    xy = np.random.default_rng(200).integers(0, 4000, (200, 2)).astype(float)
+    cost = np.round(np.hypot(*(xy[:, None] - xy[None]).T).T)
+    whole = p_median(cost, np.ones(200), 5)
+    cut = np.where(cost > np.quantile(cost, 0.35), np.inf, cost)
+    used = cut[np.arange(200), whole.assignment]
+    assert np.isfinite(used).all()  # the cut takes nothing that the optimum uses
+    seen: list[Progress] = []
+    assert p_median(cut, np.ones(200), 5, on_progress=seen.append).objective == whole.objective
+    first = next(report for report in seen if report.stage == "bound")
+    assert first.bound > 0.95 * whole.objective
+
+
 def test_more_sites_than_there_are_is_refused_with_the_numbers() -> None:
     with pytest.raises(InfeasibleError, match="only 1 sites") as caught:
         mclp(np.ones((3, 2), bool), np.ones(3), 2, fixed=[0])
