@@ -1,4 +1,4 @@
-"""A real network for the tests of this folder."""
+"""Real networks for the tests of this folder."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pytest
 
 from gridmap.analysis.speeds import Mode, edge_seconds, speed_kmh
 from tests.analysis.networks import Roads
+from tests.analysis.osm import metres, osm_roads
 
 
 @pytest.fixture(scope="session")
@@ -35,3 +36,32 @@ def futian(shared_data: Path) -> Roads:
     return Roads(
         node_xy, tail, head, edge_seconds(length, classes, Mode.CAR), length, np.ones(len(edges), bool)
     )
+
+
+@pytest.fixture(scope="session")
+def liechtenstein(shared_data: Path) -> Roads:
+    """The drive network of Liechtenstein, in metres around its centre."""
+    return osm_roads(shared_data / "networks" / "liechtenstein-latest.osm.pbf", Mode.CAR)[0]
+
+
+@pytest.fixture(scope="session")
+def porto_alegre(shared_data: Path) -> Roads:
+    """The walking network of central Porto Alegre, in metres around its centre."""
+    return osm_roads(shared_data / "networks" / "porto_alegre.osm.pbf", Mode.FOOT)[0]
+
+
+@pytest.fixture(scope="session")
+def porto_alegre_drive(shared_data: Path) -> Roads:
+    """The drive network of the same."""
+    return osm_roads(shared_data / "networks" / "porto_alegre.osm.pbf", Mode.CAR)[0]
+
+
+@pytest.fixture(scope="session")
+def porto_alegre_people(shared_data: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Cells with population of the same city: metres around the walking network's centre, and people."""
+    folder = shared_data / "networks"
+    _, middle = osm_roads(folder / "porto_alegre.osm.pbf", Mode.FOOT)
+    with (folder / "porto_alegre_hexgrid_population.csv").open() as lines:
+        rows = list(csv.DictReader(lines))
+    lonlat = np.array([(float(row["lon"]), float(row["lat"])) for row in rows])
+    return metres(lonlat, middle), np.array([float(row["population"]) for row in rows])
