@@ -15,14 +15,17 @@ from gridmap.services.district import running
 from gridmap.settings import load_settings
 from gridmap.ui.pages import pages
 from gridmap.ui.problems import apologise
-from gridmap.ui.shell import page_html
+from gridmap.ui.shell import first_files, page_html
 
 BASE_PATH = load_settings().base_path
 PAGES = [one.name for one in pages()]
 
 app = st.App(
     Path(__file__).resolve().parent / "gridmap" / "ui" / "main.py",
-    routes=[*signin.routes(running, base_path=BASE_PATH), *api.routes(running)],
+    routes=[
+        *signin.routes(running, base_path=BASE_PATH, ahead=first_files(BASE_PATH)),
+        *api.routes(running),
+    ],
     # headers outside, so that the entrance's answers carry them too
     middleware=[
         *api.middleware(),

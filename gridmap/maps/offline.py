@@ -8,7 +8,9 @@ the first of them cannot be had. `localise()` rewrites those class tables once, 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection, Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -19,6 +21,7 @@ from folium.elements import JSCSSMixin
 
 from gridmap.errors import GridmapError
 
+VENDOR = Path(__file__).resolve().parents[1] / "assets" / "vendor"
 ASSETS = "/assets/"
 BASE = "/assets/vendor/"
 
@@ -76,7 +79,15 @@ def _local(url: str, base: str) -> str | None:
 
 
 def _rewritten(table: list[tuple[str, str]], base: str) -> list[tuple[str, str]]:
-    return [(name, url) for name, old in table if (url := _local(old, base)) is not None]
+    return [(name, _versioned(url, base)) for name, old in table if (url := _local(old, base)) is not None]
+
+
+def _versioned(url: str, base: str) -> str:
+    """The address of a vendored file with its fingerprint, so that browsers keep it until it changes."""
+    file = VENDOR / url.removeprefix(base)
+    if not url.startswith(base) or "?" in url or not file.is_file():
+        return url
+    return f"{url}?v={hashlib.sha256(file.read_bytes()).hexdigest()[:12]}"
 
 
 def localise(base: str = BASE) -> None:

@@ -31,7 +31,8 @@ MAX_ZOOM = 20
 BOOT = "boot"
 SCRIPTS = (
     "core", "icons", "api", "datum", "symbols", "tiles", "store", "dialogs", "form", "pending", "conflict",
-    "select", "details", "history", "shape", "edit", "layers", "search", "live", "main",
+    "select", "details", "history", "photos", "shape", "edit", "presence", "proposals", "grids", "past", "compare",
+    "layers", "search", "live", "main",
 )  # fmt: skip
 
 
@@ -109,3 +110,13 @@ def make_map(*, mode: str = "map") -> folium.Map:
     application.add_to(chart)
     offline.require_local(chart)
     return chart
+
+
+def frame_addresses() -> list[str]:
+    """Every script and style sheet that the map's frame loads, as paths below the application's root."""
+    chart = make_map()
+    parts = [chart, *chart._children.values()]
+    linked = [url for part in parts for table in ("default_js", "default_css") for _, url in getattr(part, table, [])]
+    version = asset_version()
+    own = [f"{BASE.removesuffix('vendor/')}map/{name}.js?v={version}" for name in SCRIPTS]
+    return [url.removeprefix("../../") for url in (*linked, *own)]

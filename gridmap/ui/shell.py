@@ -16,6 +16,7 @@ from pathlib import Path
 from streamlit import file_util
 
 from gridmap.errors import Unavailable
+from gridmap.maps.shell import frame_addresses
 from gridmap.ui.words import APP_TITLE
 
 ASSETS = Path(__file__).resolve().parents[1] / "assets" / "ui"
@@ -66,3 +67,22 @@ def adapted(text: str, root: str, version: str) -> str:
     text = re.sub(r"<noscript>.*?</noscript>", f"<noscript>{_NO_SCRIPT}</noscript>", text, flags=re.DOTALL)
     # pages live one level below the root or at it; their parts always at the root
     return text.replace('"./', f'"{root}')
+
+
+# What the first page asks for one after the other, once its script has run; names without their fingerprints.
+_LATER = ("Html", "purify.es", "IFrameUtil", "urls", "withCalculatedWidth", "ComponentInstance")
+_FONTS = ("SourceSansVF-Upright", "MaterialSymbols-Rounded")
+
+
+@cache
+def first_files(base_path: str = "") -> tuple[str, ...]:
+    """
+    Addresses of what the first page, the map, is made of: the sign-in page lets the browser fetch them while
+    somebody types.
+    """
+    root, static = f"{base_path}/", Path(file_util.get_static_dir())
+    named = re.findall(r'(?:href|src)="([^"]+\.(?:js|css)(?:\?[^"]*)?)"', page_html(base_path))
+    chunks = [f for name in _LATER for f in sorted(static.glob(f"static/js/{name}.*.js"))]
+    fonts = [f for name in _FONTS for f in sorted(static.glob(f"static/media/{name}*.woff2"))]
+    later = [root + file.relative_to(static).as_posix() for file in (*chunks, *fonts)]
+    return tuple(dict.fromkeys([*named, *later, *(root + one for one in frame_addresses())]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import folium
@@ -36,6 +37,11 @@ def _map(**options: object) -> folium.Map:
     return folium.Map(location=[30.9, 121.5], tiles=None, **options)
 
 
+def plain(url: str) -> str:
+    """The address without its fingerprint."""
+    return url.partition("?")[0]
+
+
 def test_a_stock_map_is_refused_before_localising() -> None:
     with pytest.raises(offline.ForeignAssetError) as refused:
         offline.require_local(_map())
@@ -51,7 +57,7 @@ def test_a_localised_map_names_no_other_machine() -> None:
     offline.require_local(chart)
     html = chart.get_root().render()
     assert "//cdn" not in html
-    assert '"/assets/vendor/leaflet/leaflet.js"' in html
+    assert '"/assets/vendor/leaflet/leaflet.js?v=' in html
 
 
 def test_leaflet_defaults_come_right_after_leaflet() -> None:
@@ -71,8 +77,25 @@ def test_every_local_address_is_a_file_that_set_up_provides() -> None:
     offline.localise()
     provided = {offline.BASE + asset.target for asset in vendor.ASSETS}
     own = {offline.ASSETS + file.name for file in vendor.VENDOR.parent.glob("*.js")}
-    used = {url for _, url in (*folium.Map.default_js, *folium.Map.default_css)}
+    used = {plain(url) for _, url in (*folium.Map.default_js, *folium.Map.default_css)}
     assert used <= provided | own
+
+
+def test_a_vendored_file_is_kept_by_browsers_until_it_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Ours(JSCSSMixin):
+        default_js = [("ours", "/assets/vendor/ours.js")]
+
+    monkeypatch.setattr(offline, "VENDOR", tmp_path)
+
+    def address(content: str) -> str:
+        (tmp_path / "ours.js").write_text(content, encoding="utf-8")
+        Ours.default_js = [("ours", "/assets/vendor/ours.js")]
+        offline.localise()
+        return Ours.default_js[0][1]
+
+    assert address("one") == address("one") != address("two")
 
 
 def test_a_path_in_front_reaches_our_own_plugins_too() -> None:
@@ -83,11 +106,11 @@ def test_a_path_in_front_reaches_our_own_plugins_too() -> None:
         ]
 
     offline.localise("/gridmap/assets/vendor/")
-    assert [url for _, url in Ours.default_js] == [
+    assert [plain(url) for _, url in Ours.default_js] == [
         "/gridmap/assets/ours.js",
         "/gridmap/assets/vendor/leaflet-geoman/leaflet-geoman.min.js",
     ]
-    assert ("leaflet_css", "/gridmap/assets/vendor/leaflet/leaflet.css") in folium.Map.default_css
+    assert "/gridmap/assets/vendor/leaflet/leaflet.css" in [plain(url) for _, url in folium.Map.default_css]
 
 
 @pytest.mark.parametrize(

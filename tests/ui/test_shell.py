@@ -5,7 +5,7 @@ import re
 import pytest
 
 from gridmap.errors import Unavailable
-from gridmap.ui.shell import adapted, page_html
+from gridmap.ui.shell import adapted, first_files, page_html
 
 
 def test_the_page_is_chinese_and_without_inline_scripts_or_strange_links() -> None:
@@ -34,3 +34,13 @@ def test_the_server_is_told_before_the_front_end_starts() -> None:
 def test_an_unknown_form_of_the_page_is_refused() -> None:
     with pytest.raises(Unavailable):
         adapted("<html><title>x</title></html>", "/", "v")
+
+
+def test_the_first_page_and_the_map_are_fetched_ahead_from_here_and_can_be_kept() -> None:
+    files = first_files("/gridmap")
+    assert len(files) == len(set(files))
+    assert all(one.startswith("/gridmap/") for one in files)
+    for part in ("/static/js/index.", "ComponentInstance.", "vendor/leaflet/leaflet.js?v=", "map/main.js?v="):
+        assert any(part in one for one in files), part
+    # what is asked anew each time would be fetched twice
+    assert all("/static/" in one or "?v=" in one or "leaflet-defaults" in one for one in files)
