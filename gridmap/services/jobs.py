@@ -53,6 +53,8 @@ _KINDS = {
     "import": "gridmap.services.imports:run_job",
     "export": "gridmap.services.exports:run_job",
     "backup": "gridmap.services.backup:run_job",
+    "pack": "gridmap.services.packs.making:run_job",
+    "site": "gridmap.services.siting:run_job",
 }
 
 
