@@ -37,6 +37,7 @@ from gridmap.api import (
     photos,
     presence,
     proposals,
+    scenarios,
     session,
     tilesets,
 )
@@ -150,7 +151,7 @@ def _api(get_district: GetDistrict) -> Router:
     table.add(f"{photo}/{{photo}}", {"GET": photos.shown, "DELETE": photos.delete})
     _together(table)
     table.add("/api/jobs/{id}", {"GET": district.job, "DELETE": district.cancel_job})
-    for path, handlers in coverage.ROUTES:
+    for path, handlers in (*coverage.ROUTES, *scenarios.ROUTES):
         table.add(path, handlers)
     return table.router()
 

@@ -146,7 +146,13 @@ def parse_siting(document: Mapping[str, Any], question: Question) -> SitingQuest
 
 
 def solve(
-    district: District, user: User, asked: SitingQuestion, *, tell: Tell | None = None, keep: bool = True
+    district: District,
+    user: User,
+    asked: SitingQuestion,
+    *,
+    tell: Tell | None = None,
+    keep: bool = True,
+    sequence: int | None = None,
 ) -> dict[str, Any]:
     """
     The best sites, with a proof or its gap; the answer as JSON values (see `docs/api.md`).
@@ -155,13 +161,14 @@ def solve(
     ----------
     tell : hears a share of the time and a Chinese sentence with the best answer and the bound so far
     keep : store the answer as a run
+    sequence : the commit whose data are meant, the newest when None (a candidates' layer is always today's)
 
     Raises
     ------
     InvalidInput, InfeasibleError, NotFound, PermissionDenied, TooLarge
     """
     started = time.perf_counter()
-    situation, snapshot = situations.prepared(district, user, asked.question)
+    situation, snapshot = situations.prepared(district, user, asked.question, sequence=sequence)
     if not situation.demand.weight.sum() > 0:
         raise InvalidInput(
             "the demand is zero everywhere; nothing to serve", zh="需求总数为 0,无法选址。请检查需求图层的人口字段。"
