@@ -1,4 +1,4 @@
-"""网格体检: grids checked and repaired, edited by forms, numbered, and held against another system of grids."""
+"""网格管理: grids checked and repaired, edited by forms, numbered, and held against another system of grids."""
 
 import streamlit as st
 
@@ -9,11 +9,11 @@ from gridmap.ui.shell import ASSETS
 user = gate.require(Permission.EDIT_ELEMENTS)
 
 st.html(ASSETS / "upkeep.css")
-st.title("网格体检", anchor=False)
+st.title("网格管理", anchor=False)
 widgets.notices(user, "grids")
 
 sections = {
-    "体检": grid_checkup.checkup_tab,
+    "网格体检": grid_checkup.checkup_tab,
     "两套网格对照": grid_systems.systems_tab,
     "编号与沿革": grid_numbers.numbers_tab,
     "表单编辑": grid_edits.edits_tab,

@@ -224,7 +224,8 @@ def _dues(
             if text is None and layer.days_until_due(properties_of(arrays, at)) is None:
                 continue
             due = None if text is None else parse_time(text)
-            code = lies.get(arrays.id[at])
+            # a grid lies in itself
+            code = arrays.code[at] if layer.id == grid.id else lies.get(arrays.id[at])
             yield Due(
                 arrays.id[at], layer.id, layer.title, arrays.code[at] or "", arrays.name[at],
                 (float(xy[row, 0]), float(xy[row, 1])), code, officers.get(code or "", NOBODY), due,

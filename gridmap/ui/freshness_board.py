@@ -46,9 +46,14 @@ def board_tab(user: User) -> None:
     with st.spinner("正在统计…"):
         board = cached.board(district, user, asked.grid_layer, asked.own_area)
     _figures(board)
+    # who answers for an area begins with the work, who oversees all of them with the sums
+    if user.writes_everywhere:
+        _tallies(board)
+        _list(district, user, board, asked)
+    else:
+        _list(district, user, board, asked)
+        _tallies(board)
     _rules(district, user)
-    _tallies(district, board)
-    _list(district, user, board, asked)
 
 
 # --- what is asked for ---------------------------------------------------------------------------------------
@@ -133,7 +138,7 @@ def _grade_title(layer: Layer, grade: str | None) -> str:
     return layer.field(layer.grade_field).choice_title(grade) if layer.grade_field else grade
 
 
-def _tallies(district: District, board: Board) -> None:
+def _tallies(board: Board) -> None:
     sides: dict[str, tuple[Tally, ...]] = {
         "grid": board.by_grid, "officer": board.by_officer, "layer": board.by_layer,
     }  # fmt: skip

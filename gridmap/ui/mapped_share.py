@@ -35,9 +35,8 @@ def share_tab(user: User) -> None:
         _table(found, layer, grid)
         _missing(found, layer)
     else:
-        widgets.empty(
-            f"“{layer.title}”还没有登记数,无法计算上图率。登记数由网格管理员在下方录入,或上传登记清单。"
-        )
+        where = "请在下方录入,或上传登记清单" if _is_registrar(user, layer) else "由网格管理员录入"
+        widgets.empty(f"“{layer.title}”还没有登记数,无法计算上图率。登记数{where}。")
     if _is_registrar(user, layer):
         _register(district, user, layer, grid, found)
 

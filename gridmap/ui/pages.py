@@ -46,7 +46,7 @@ _PAGES = (
     Entry("elements", "要素", ":material/table_rows:", Permission.VIEW_ELEMENTS),
     Entry("inbox", "待办", ":material/inbox:", Permission.EDIT_ELEMENTS),
     Entry("freshness", "核实", ":material/event_available:", Permission.EDIT_ELEMENTS, UPKEEP),
-    Entry("grids", "网格体检", ":material/grid_on:", Permission.EDIT_ELEMENTS, UPKEEP),
+    Entry("grids", "网格管理", ":material/grid_on:", Permission.EDIT_ELEMENTS, UPKEEP),
     Entry("history", "历史对比", ":material/history:", Permission.VIEW_HISTORY, UPKEEP),
     Entry("packages", "工作包", ":material/cases:", Permission.IMPORT, UPKEEP),
     Entry("overview", "总览", ":material/dashboard:", Permission.VIEW_COVERAGE),

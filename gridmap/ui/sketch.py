@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import math
 from collections.abc import Sequence
 from html import escape
@@ -13,12 +14,23 @@ _WIDTH, _HEIGHT, _MARGIN = 320, 200, 12
 # A drawing of this size shows no more.
 _TOLERANCE_PX = 0.4
 
+# Fill and line of each look; a drawing stands alone, out of reach of the page's styles.
+_LOOKS = {
+    "before": 'fill="#6b7688" fill-opacity=".18" stroke="#6b7688" stroke-width="1.5" stroke-dasharray="4 3"',
+    "after": 'fill="#1f4e9d" fill-opacity=".16" stroke="#1f4e9d" stroke-width="2"',
+    "theirs": 'fill="#b06f00" fill-opacity=".16" stroke="#b06f00" stroke-width="2" stroke-dasharray="7 3"',
+    "around": 'fill="#ffffff" stroke="#98a2b3" stroke-width="1"',
+    "fault": 'fill="#a3161b" fill-opacity=".35" stroke="#a3161b" stroke-width="2"',
+}
+
 Layers = Sequence[tuple[str, Sequence[BaseGeometry]]]
 
 
 def sketch(layers: Layers, title: str) -> str:
     """
-    The shapes as an SVG element, first ones below.
+    The shapes as an image element, first ones below.
+
+    An SVG in an `img`: Streamlit takes SVG elements out of HTML.
 
     Parameters
     ----------
@@ -30,9 +42,14 @@ def sketch(layers: Layers, title: str) -> str:
         return ""
     frame = _Frame.around(everything)
     parts = "".join(frame.drawn(one, look) for look, shapes in layers for one in shapes if not one.is_empty)
+    drawing = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" width="{_WIDTH}"'
+        f' height="{_HEIGHT}">{parts}</svg>'
+    )
+    data = base64.b64encode(drawing.encode()).decode()
     return (
-        f'<svg class="gm-sketch" viewBox="0 0 {_WIDTH} {_HEIGHT}" width="{_WIDTH}" height="{_HEIGHT}" role="img"'
-        f' aria-label="{escape(title)}">{parts}</svg>'
+        f'<img class="gm-sketch" src="data:image/svg+xml;base64,{data}" alt="{escape(title)}" width="{_WIDTH}"'
+        f' height="{_HEIGHT}">'
     )
 
 
@@ -63,14 +80,14 @@ class _Frame:
         for part in shapely.get_parts(simple):
             if part.geom_type == "Point":
                 x, y = self._pixel(part.x, part.y)
-                drawn.append(f'<circle class="gm-{look}" cx="{x:.1f}" cy="{y:.1f}" r="6"/>')
+                drawn.append(f'<circle {_LOOKS[look]} cx="{x:.1f}" cy="{y:.1f}" r="6"/>')
             elif part.geom_type == "Polygon":
                 rings = [part.exterior, *part.interiors]
                 drawn.append(
-                    f'<path class="gm-{look}" d="{"".join(self._path(one) + "Z" for one in rings)}"/>'
+                    f'<path fill-rule="evenodd" {_LOOKS[look]} d="{"".join(self._path(one) + "Z" for one in rings)}"/>'
                 )
             elif part.geom_type in ("LineString", "LinearRing"):
-                drawn.append(f'<path class="gm-{look} gm-line" d="{self._path(part)}"/>')
+                drawn.append(f'<path {_LOOKS[look]} style="fill: none" d="{self._path(part)}"/>')
             else:
                 drawn += [self.drawn(one, look) for one in shapely.get_parts(part)]
         return "".join(drawn)

@@ -146,7 +146,8 @@ def csv_button(
     """The rows as a CSV file to take away, with a mark by which spreadsheet programs know UTF-8."""
     st.download_button(
         label,
-        "".join(csv_text(columns, iter(rows))).encode("utf-8-sig"),
+        # made when it is asked for: a file beforehand would be gone, and missed, once the page runs again
+        lambda: "".join(csv_text(columns, iter(rows))).encode("utf-8-sig"),
         file_name=f"{name}.csv",
         mime="text/csv",
         on_click="ignore",

@@ -1,4 +1,4 @@
-"""网格体检: findings with repairs a person chooses, edits by form, numbers, two systems side by side."""
+"""网格管理: findings with repairs a person chooses, edits by form, numbers, two systems side by side."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def grid(store: District, code: str) -> Element:
     return elements.find(store, ADMIN, Query("police_grid", equals={"code": code})).elements[0]
 
 
-def opened(visit: Visit, tab: str = "体检") -> AppTest:
+def opened(visit: Visit, tab: str = "网格体检") -> AppTest:
     page = visit.page("grids")
     page.session_state["grids.tab"] = tab
     return fine(page.run())

@@ -95,6 +95,7 @@
     "Type to search": "输入以搜索",
     "Unpin column": "取消固定",
     "Upload": "上传",
+    "Add files": "添加文件",
     "Yen": "日元",
   };
   const PATTERNS = [
