@@ -27,6 +27,8 @@ from gridmap.maps.painting import Canvas, Drawn, Entry
 
 _MM = 1 / 25.4
 _TITLE_MM, _FOOTER_MM, _LEGEND_MM, _GAP_MM, _LINE_MM = 10.0, 6.5, 40.0, 2.0, 5.2
+# A legend below the map: its height, enough for four lines of as many columns as fit.
+_LEGEND_BELOW_MM = 30.0
 _ALERT = "#b3261e"
 SIMULATED = "模拟数据"
 
@@ -111,20 +113,29 @@ class _Layout:
     bottom: float
     map_width: float
     map_height: float
+    is_legend_below: bool = False
 
 
 def _layout(spec: FigureSpec) -> _Layout:
+    """Where the map stands; the legend beside it, or below where that leaves the ground more room."""
     bottom = _FOOTER_MM if spec.footer or spec.maker or spec.is_simulated else 0.5
     top = _TITLE_MM if spec.title else 0.5
-    legend = _LEGEND_MM + _GAP_MM if spec.has_legend else 0.5
-    return _Layout(
-        spec.width_mm,
-        spec.height_mm,
-        0.5,
-        bottom,
-        spec.width_mm - legend - 0.5,
-        spec.height_mm - bottom - top,
+    width, height = spec.width_mm - 1.0, spec.height_mm - bottom - top
+    if not spec.has_legend:
+        return _Layout(spec.width_mm, spec.height_mm, 0.5, bottom, width, height)
+    beside = _Layout(
+        spec.width_mm, spec.height_mm, 0.5, bottom, spec.width_mm - _LEGEND_MM - _GAP_MM - 0.5, height
     )
+    below = _Layout(
+        spec.width_mm, spec.height_mm, 0.5, bottom + _LEGEND_BELOW_MM, width, height - _LEGEND_BELOW_MM, True
+    )
+    per_mm = {
+        one.is_legend_below: 1
+        / max(ground_for(spec.box, one.map_width, one.map_height).width_units, 1e-9)
+        * one.map_width
+        for one in (beside, below)
+    }
+    return below if per_mm[True] > per_mm[False] * 1.1 else beside
 
 
 def draw(spec: FigureSpec) -> Picture:
@@ -266,6 +277,9 @@ class _Paper:
     def legend(self, entries: list[Entry]) -> None:
         """One line for each symbol that was drawn; closer together where there are many."""
         layout = self.layout
+        if layout.is_legend_below:
+            self._legend_below(entries)
+            return
         x = layout.left + layout.map_width + _GAP_MM
         top = layout.bottom + layout.map_height
         self.text(x, top - 3, "图例", 9, is_bold=True)
@@ -281,6 +295,21 @@ class _Paper:
             self._swatch(entry, left + 3.5, y)
             width = (_LEGEND_MM / columns - 8) / (size * 0.3528)
             self.text(left + 8, y, _shortened(entry.title, width), size)
+
+    def _legend_below(self, entries: list[Entry]) -> None:
+        layout = self.layout
+        top = layout.bottom - 1.5
+        columns = max(1, int(layout.map_width / _LEGEND_MM))
+        lines = max(1, math.ceil(len(entries) / columns))
+        width = layout.map_width / columns
+        step = min(_LINE_MM, (_LEGEND_BELOW_MM - 8) / lines)
+        size = 7.0 if step > 3.6 else 5.2
+        self.text(layout.left, top - 2.5, "图例", 9, is_bold=True)
+        for number, entry in enumerate(entries):
+            column, line = divmod(number, lines)
+            left, y = layout.left + column * width, top - 8 - line * step
+            self._swatch(entry, left + 3.5, y)
+            self.text(left + 8, y, _shortened(entry.title, (width - 9) / (size * 0.3528)), size)
 
     def _swatch(self, entry: Entry, x: float, y: float) -> None:
         symbol = entry.symbol

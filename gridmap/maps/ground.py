@@ -73,6 +73,11 @@ class Ground:
         return math.cos(latitude) / math.sqrt(1 - _E2 * math.sin(latitude) ** 2)
 
     @property
+    def width_units(self) -> float:
+        """Metres of the plane from the left edge to the right."""
+        return self.x1 - self.x0
+
+    @property
     def box(self) -> Box:
         """What is drawn, in degrees: (min lon, min lat, max lon, max lat)."""
         return (*lonlat(self.x0, self.y0), *lonlat(self.x1, self.y1))

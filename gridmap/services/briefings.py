@@ -183,6 +183,8 @@ def _most(ranking: Ranking, key: str) -> str:
     """The first few of a ranking with their figures, as words."""
     column = next(one for one in ranking.columns if one.key == key)
     rows = [one for one in ranking.ordered(key) if one.values[key]][:_LISTED]
+    if not rows and any(key in one.hidden for one in ranking.rows):
+        return "数量较小,已隐去"
     return "、".join(f"{one.name}({one.text(column)}{column.unit})" for one in rows) or "无"
 
 

@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
+import shapely
+import shapely.geometry
 
 from gridmap.domain.roles import WHOLE_DISTRICT, Role, User
-from gridmap.services import situations
+from gridmap.errors import NotFound
+from gridmap.services import gaps, situations
 from gridmap.services.district import District
 from gridmap.services.questions import Question, Travel, Within
 from gridmap.storage import elements, past
@@ -55,6 +58,20 @@ def reach(
         np.array([covered.get(one, False) for one in homes], dtype=bool), carried(found.cover.within),
         carried(found.cover.unique), carried(found.cover.assigned), _words(found),
     )  # fmt: skip
+
+
+def shape(district: District, post: str, *, at: datetime | None = None) -> shapely.Geometry | None:
+    """
+    The area (lon, lat) that a workstation reaches, for the eye; None where it is not active, or where roads or
+    points were others at `at`.
+    """
+    if _sequence(district, at) is not None:
+        return None
+    try:
+        found = gaps.reach_shapes(district, _COUNTER, QUESTION, point=post)
+    except NotFound:
+        return None
+    return shapely.geometry.shape(found["features"][0]["geometry"])
 
 
 def _words(found: situations.Situation) -> str:

@@ -1,0 +1,228 @@
+"""A pack made: every page is drawn once and written to each file at once, so that memory does not grow with pages."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import shutil
+import uuid
+import zipfile
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gridmap.domain.freshness import CHINA, day_of
+from gridmap.domain.roles import User
+from gridmap.services import overview, pictures
+from gridmap.services.district import District
+from gridmap.services.jobs import JobContext
+from gridmap.services.packs import contents
+from gridmap.services.packs.contents import Contents, PackFormat, PackRequest, Page, Paper, parse_request
+from gridmap.settings import Settings
+from gridmap.storage import access_log
+from gridmap.storage import packs as stored
+from gridmap.storage.packs import StoredPack
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+Progress = Callable[[float, str], None]
+FILES = {
+    PackFormat.PDF: "pack.pdf",
+    PackFormat.PPTX: "pack.pptx",
+    PackFormat.PNG: "pack.zip",
+    PackFormat.HTML: "pack.html",
+    PackFormat.XLSX: "pack.xlsx",
+}
+# Enough for print at the size that a map has on the page.
+_DPI = {Paper.A4: 150, Paper.A3: 120}
+_PNG_DPI = 150
+
+
+def folder_of(settings: Settings, pack_id: str) -> Path:
+    """Where a pack's files are kept."""
+    return settings.home / "packs" / pack_id
+
+
+def key_of(district: District, user: User, request: PackRequest, sequence: int) -> str:
+    """
+    What two packs share that say the same: request, data, day, masking scope and, for the watermark, the maker.
+    """
+    facts = [
+        {**request.document(), "formats": sorted(one.value for one in request.formats)},
+        sequence, day_of(district.clock()).isoformat(), overview.scope_of(user).value, user.username,
+    ]  # fmt: skip
+    return hashlib.sha256(json.dumps(facts, ensure_ascii=False, sort_keys=True).encode()).hexdigest()
+
+
+def make(
+    district: District, user: User, request: PackRequest, folder: Path, *, progress: Progress | None = None
+) -> StoredPack:
+    """
+    Write every file that `request` names into `folder`; the pack is not stored yet.
+
+    Raises
+    ------
+    PermissionDenied, NotFound, InvalidInput, Unavailable
+    """
+    tell = progress or (lambda share, message: None)
+    tell(0.01, "正在汇总指标")
+    outline = contents.contents(district, user, request)
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    now = district.clock()
+    writers = _Writers(district, user, outline, folder, pictures.watermark(user, now))
+    count = outline.count
+    for number, page in enumerate(contents.pages(district, user, outline)):
+        tell(0.05 + 0.9 * number / count, f"第 {number + 1}/{count} 页:{page.title}")
+        writers.add(page)
+    tell(0.95, "正在写出文件")
+    writers.finish()
+    when = f"{now.astimezone(CHINA):%Y%m%d_%H%M}"
+    files = [
+        {
+            "format": one.value,
+            "name": FILES[one],
+            "suggested_name": f"{outline.district_title}{request.title}_{when}{Path(FILES[one]).suffix}",
+            "bytes": (folder / FILES[one]).stat().st_size,
+        }
+        for one in request.formats
+    ]
+    stamp = outline.stamp
+    key = key_of(district, user, request, stamp.sequence)
+    return StoredPack(
+        str(uuid.uuid4()), request.title, key, stamp.scope.value, request.document(), stamp.at, stamp.sequence,
+        stamp.is_simulated, count, files, user.username, now,
+    )  # fmt: skip
+
+
+class _Writers:
+    """The files of a pack while its pages come in."""
+
+    def __init__(
+        self, district: District, user: User, outline: Contents, folder: Path, watermark: str
+    ) -> None:
+        self.district, self.user, self.outline, self.folder = district, user, outline, folder
+        self.request, self.watermark, self.maker = outline.request, watermark, pictures.maker(user)
+        self.pages: list[Page] = []
+        self.pdf = self.slides = self.book = self.zip = None
+        title = f"{outline.district_title} {self.request.title}".strip()
+        common: dict[str, Any] = {
+            "title": title,
+            "maker": self.maker,
+            "watermark": watermark,
+            "count": outline.count,
+        }
+        formats = self.request.formats
+        # each library is loaded only where its format is asked for
+        if PackFormat.PDF in formats:
+            from gridmap.services.packs.pdf import PdfWriter
+
+            self.pdf = PdfWriter(folder / FILES[PackFormat.PDF], self.request.paper, **common)
+        if PackFormat.PPTX in formats:
+            from gridmap.services.packs.slides import SlideWriter
+
+            self.slides = SlideWriter(folder / FILES[PackFormat.PPTX], **common)
+        if PackFormat.XLSX in formats:
+            from gridmap.services.packs.workbook import WorkbookWriter
+
+            path = folder / FILES[PackFormat.XLSX]
+            self.book = WorkbookWriter(path, outline, maker=self.maker, watermark=watermark)
+        if PackFormat.PNG in formats:
+            self.zip = zipfile.ZipFile(folder / FILES[PackFormat.PNG], "w", zipfile.ZIP_STORED)
+
+    def add(self, page: Page) -> None:
+        """Write one page to every file."""
+        picture = self._picture(page) if (self.pdf or self.slides) and page.map is not None else None
+        if self.pdf is not None:
+            self.pdf.add(page, picture)
+        if self.slides is not None:
+            self.slides.add(page, picture)
+        if self.book is not None:
+            self.book.add(page)
+        if self.zip is not None and page.map is not None:
+            name = f"{len(self.zip.namelist()) + 1:03d}_{_safe(page.title)}.png"
+            self.zip.writestr(name, self._poster(page))
+        if PackFormat.HTML in self.request.formats:
+            self.pages.append(page)
+
+    def finish(self) -> None:
+        """End every file."""
+        for one in (self.pdf, self.slides, self.book):
+            if one is not None:
+                one.finish()
+        if self.zip is not None:
+            self.zip.close()
+        if PackFormat.HTML in self.request.formats:
+            from gridmap.services.packs import offline
+
+            text = offline.page(
+                self.district, self.user, self.outline, self.pages, maker=self.maker, watermark=self.watermark
+            )
+            (self.folder / FILES[PackFormat.HTML]).write_text(text, "utf-8")
+
+    def _picture(self, page: Page) -> Image.Image:
+        from gridmap.services.packs.pdf import map_frame
+
+        frame = map_frame(self.request.paper)
+        return self._drawn(
+            page, pictures.Request(
+                width_mm=frame.width, height_mm=frame.height, dpi=_DPI[self.request.paper], has_footer=False
+            )
+        )  # fmt: skip
+
+    def _poster(self, page: Page) -> bytes:
+        """The map as a picture that stands alone: with title, data time, maker and mark."""
+        title = f"{page.title}  {page.subtitle}"
+        stream = io.BytesIO()
+        self._drawn(page, pictures.Request(title=title, dpi=_PNG_DPI)).save(
+            stream, "PNG", dpi=(_PNG_DPI, _PNG_DPI), compress_level=4
+        )
+        return stream.getvalue()
+
+    def _drawn(self, page: Page, request: pictures.Request) -> Image.Image:
+        assert page.map is not None
+        highlights = []
+        if page.map.reach is not None:
+            highlights.append(pictures.reach_highlight(*page.map.reach))
+        if page.map.outline is not None:
+            highlights.append(pictures.area_highlight(*page.map.outline))
+        whole = replace(
+            request, box=page.map.box, layers=self.request.layers, at=self.request.at, named=page.map.named
+        )
+        found = pictures.picture(self.district, self.user, whole, stamp=page.stamp, highlights=highlights)
+        return found.image
+
+
+def _safe(name: str) -> str:
+    return "".join("_" if one in '\\/:*?"<>|' else one for one in name)[:60]
+
+
+def keep(district: District, user: User, context: JobContext, made: StoredPack) -> dict[str, Any]:
+    """Store a pack made by a job, with the job's end and a line in the log, in one transaction."""
+    target = folder_of(district.settings, made.id)
+    target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    shutil.move(str(context.folder / "pack"), target)
+    result = {"pack": made.id, "pages": made.pages, "sequence": made.sequence, "files": list(made.files)}
+    try:
+        with district.database.write() as connection:
+            stored.add(connection, made)
+            names = ",".join(one["format"] for one in made.files)
+            access_log.append(
+                connection, at=district.clock(), kind="export", username=user.username, address=user.address,
+                action="make a pack", target=made.id,
+                detail=f"{made.title},{made.pages} 页,{names},第 {made.sequence} 次更新,{made.scope}",
+            )  # fmt: skip
+            context.finish(connection, result)
+    except BaseException:
+        shutil.rmtree(target, ignore_errors=True)
+        raise
+    return result
+
+
+def run_job(context: JobContext) -> dict[str, Any]:
+    """Make a pack in a worker. Parameters of the job: the request's document. The result names the pack."""
+    request = parse_request(dict(context.parameters))
+    made = make(context.district, context.user, request, context.folder / "pack", progress=context.progress)
+    return keep(context.district, context.user, context, made)
