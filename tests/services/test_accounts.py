@@ -33,7 +33,7 @@ GOOD, OTHER = "grey-otter-48-moss", "calm-heron-52-reed"
 @pytest.fixture(autouse=True)
 def cheap_hasher(monkeypatch: pytest.MonkeyPatch) -> None:
     """The real algorithm with less work: what is tested does not depend on its cost."""
-    monkeypatch.setattr(accounts, "HASHER", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+    monkeypatch.setattr(accounts.passwords, "HASHER", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
 
 
 @pytest.fixture(scope="module", params=["gpkg", "postgis"])
@@ -141,7 +141,7 @@ def test_an_unknown_name_costs_the_same_work_as_a_known_one(
             asked.append(hash)
             return super().verify(hash, password)
 
-    monkeypatch.setattr(accounts, "HASHER", Counting(time_cost=1, memory_cost=8, parallelism=1))
+    monkeypatch.setattr(accounts.passwords, "HASHER", Counting(time_cost=1, memory_cost=8, parallelism=1))
     for name in ("chief", "nobody"):
         with pytest.raises(SignInFailed):
             sign_in(district, name, "wrong")
@@ -166,7 +166,7 @@ def test_neither_passwords_nor_keys_nor_tokens_are_stored(district: District, ad
 def test_a_hash_of_older_strength_is_renewed_at_sign_in(
     district: District, admin: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(accounts, "HASHER", PasswordHasher(time_cost=2, memory_cost=8, parallelism=1))
+    monkeypatch.setattr(accounts.passwords, "HASHER", PasswordHasher(time_cost=2, memory_cost=8, parallelism=1))
     sign_in(district, "chief")
     assert "t=2" in everything_stored(district)
     sign_in(district, "chief")
