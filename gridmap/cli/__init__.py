@@ -1,9 +1,16 @@
 """The command line: arguments over services. `main` is the console script `gridmap`."""
 
-from gridmap.cli import files, ledger, people, quality, store
+from gridmap.cli import coverage, files, ledger, people, quality, store
 from gridmap.cli.common import root
 
-for _commands in (store.COMMANDS, files.COMMANDS, quality.COMMANDS, people.COMMANDS, ledger.COMMANDS):
+for _commands in (
+    store.COMMANDS,
+    files.COMMANDS,
+    quality.COMMANDS,
+    coverage.COMMANDS,
+    people.COMMANDS,
+    ledger.COMMANDS,
+):
     for _command in _commands:
         root.add_command(_command)
 

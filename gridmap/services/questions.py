@@ -29,6 +29,12 @@ _UNITS: dict[str, tuple[Unit, float]] = {
 _CLOCK = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])")
 
 
+class NotReadable(InvalidInput):
+    """A threshold or time that is not written as one."""
+
+    title = "写法无法识别"
+
+
 class Travel(Enum):
     """How the way between demand and point is measured."""
 
@@ -88,7 +94,7 @@ def parse_within(text: str | Within) -> Within:
         return text
     match = _WITHIN.fullmatch(text) if isinstance(text, str) else None
     if match is None:
-        raise InvalidInput(
+        raise NotReadable(
             f"no threshold {str(text)[:40]!r}; write 1000m or 15min",
             zh="覆盖半径或时限的写法应为 1000m(米)或 15min(分钟)。",
         )
@@ -233,7 +239,7 @@ def parse_open_at(text: str, *, now: datetime) -> datetime:
     try:
         at = datetime.fromisoformat(text)
     except ValueError:
-        raise InvalidInput(
+        raise NotReadable(
             f"no time {text[:40]!r}; use now, HH:MM or RFC 3339", zh="时间应为 now、HH:MM 或带时区的完整时间。"
         ) from None
     return at if at.tzinfo else at.replace(tzinfo=LOCAL)

@@ -37,7 +37,7 @@ Tell = Callable[[float, str], None]
 
 KIND = "site"
 MOST_SECONDS = 3600.0
-MOST_NEW = 200
+MOST_NEW = 10_000
 _MOST_CURVE = 60
 _SHARE = 0.95
 
