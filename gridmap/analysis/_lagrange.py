@@ -61,8 +61,10 @@ def ascend(
     Ends when the bound passes `cutoff`, the steps are used up or too short, or the watch expires. `paid` is
     what the best known answer costs; it sets the length of the steps.
     """
-    base = costs.base
-    price = np.minimum(price, base)
+    # no row is worth more than the whole answer; without a ceiling the price of a row that must be served runs
+    # off to where sums lose their digits
+    ceiling = np.minimum(costs.base, paid)
+    price = np.clip(price, 0.0, ceiling)
     best = -np.inf
     best_price = price
     best_relief = np.zeros(costs.columns)
@@ -88,13 +90,13 @@ def ascend(
             if step_size < smallest_step:
                 break
         slope = 1.0 - costs.cheaper(price, chosen)
-        slope[(price >= base) & (slope > 0)] = 0.0
+        slope[(price >= ceiling) & (slope > 0)] = 0.0
         direction = slope + 0.5 * direction
         length = float(direction @ direction)
         if length == 0.0 or watch.expired:
             break
         aim = max(paid - value, 1e-12 * abs(paid))
-        price = np.minimum(price + (step_size * aim / length) * direction, base)
+        price = np.clip(price + (step_size * aim / length) * direction, 0.0, ceiling)
     return Bound(best, best_price, best_relief, share)
 
 

@@ -182,6 +182,12 @@ class _Search:
         """Bound the whole problem by row prices and settle columns."""
         self._enumerate_trivial()
         self.price = self._first_price()
+        if not self.is_flat and not self.is_closed:
+            # bounds that cost next to nothing, for when the time is already up
+            everything = self.costs.serving(np.arange(self.costs.columns), self.cap)
+            cheap, _, _ = bound_at(self.costs, np.minimum(everything.second, self.price), self.count)
+            priced, _, _ = bound_at(self.costs, self.price, self.count)
+            self.bound = max(self.bound, float(everything.nearest.sum()), cheap, priced)
         for steps in () if self.is_flat else (400, 300, 300):
             if self.is_closed or self.watch.expired:
                 return

@@ -254,6 +254,7 @@ def test_larger_road_like_cases_are_proven_and_bounds_hold_when_stopped(n: int, 
     for seconds in (0.0, 0.02, 0.1):
         early = p_median(cost, weight, p, time_limit=seconds)
         assert early.bound <= proven.objective <= early.objective
+        assert early.bound > 0
         assert early.is_optimal == (early.bound == early.objective)
         assert early.gap >= 0
     center = p_center(cost, p)
