@@ -34,6 +34,8 @@ SCRIPTS = (
     "select", "details", "history", "photos", "shape", "edit", "presence", "proposals", "grids", "past", "compare",
     "layers", "search", "live", "main",
 )  # fmt: skip
+# What the map of the coverage page has beside these; they come before the last, which opens the map.
+COVERAGE_SCRIPTS = ("coverage-marks", "coverage", "whatif")
 
 
 def asset_version(folder: Path = FOLDER) -> str:
@@ -66,6 +68,7 @@ class MapApplication(JSCSSMixin, folium.MacroElement):
     default_css = [
         ("leaflet_geoman_css", "/assets/vendor/leaflet-geoman/leaflet-geoman.css"),
         ("gridmap_css", f"/assets/map/map.css?v={asset_version()}"),
+        ("gridmap_coverage_css", f"/assets/map/coverage.css?v={asset_version()}"),
     ]
 
     def __init__(self, options: dict[str, Any]) -> None:
@@ -77,6 +80,11 @@ class MapApplication(JSCSSMixin, folium.MacroElement):
 @functools.cache
 def _localised() -> None:
     offline.localise(BASE)
+
+
+def scripts_of(mode: str) -> tuple[str, ...]:
+    """The scripts that a page's map starts, in order."""
+    return (*SCRIPTS[:-1], *COVERAGE_SCRIPTS, SCRIPTS[-1]) if mode == "coverage" else SCRIPTS
 
 
 def make_map(*, mode: str = "map") -> folium.Map:
@@ -104,7 +112,7 @@ def make_map(*, mode: str = "map") -> folium.Map:
     chart.options.update(max_zoom=MAX_ZOOM, min_zoom=3)
     chart._id = "gridmap"
     application = MapApplication(
-        {"mode": mode, "style": map_style(), "scripts": SCRIPTS, "version": asset_version()}
+        {"mode": mode, "style": map_style(), "scripts": scripts_of(mode), "version": asset_version()}
     )
     application._id = "application"
     application.add_to(chart)
