@@ -76,13 +76,15 @@ def fields_of(one: Element) -> dict[str, Any]:
 
 
 class Editing(RuleBasedStateMachine):
-    """Two to five people with forms open over the same three elements."""
+    """Two to five people with forms open over the same three elements; `begun` counts the interleavings."""
 
     district: ClassVar[District]
     clock: ClassVar[FakeClock]
+    begun: ClassVar[int] = 0
 
     @initialize(count=st.integers(2, 5))
     def begin(self, count: int) -> None:
+        Editing.begun += 1
         self.count = count
         codes = [f"JWZ{next(_numbers):04d}" for _ in range(ELEMENTS)]
         made = put(
@@ -371,7 +373,7 @@ class GridEditing(RuleBasedStateMachine):
 
 @pytest.fixture
 def district(database_url: str, tmp_path: Path) -> Iterator[District]:
-    Editing.clock = FakeClock()
+    Editing.clock, Editing.begun = FakeClock(), 0
     made = make_district(database_url, tmp_path, Editing.clock)
     Editing.district = GridEditing.district = made
     yield made
@@ -402,6 +404,7 @@ def test_grids_edited_by_several_at_once_stay_a_partition(district: District) ->
 @pytest.mark.soak
 def test_a_thousand_interleavings_lose_nothing(district: District) -> None:
     run(Editing, district, examples=1_000, steps=50)
+    assert Editing.begun >= 1_000
 
 
 @pytest.mark.soak
