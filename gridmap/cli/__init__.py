@@ -1,6 +1,6 @@
 """The command line: arguments over services. `main` is the console script `gridmap`."""
 
-from gridmap.cli import coverage, files, ledger, people, quality, store
+from gridmap.cli import coverage, files, ledger, people, quality, report, store
 from gridmap.cli.common import root
 
 for _commands in (
@@ -8,6 +8,7 @@ for _commands in (
     files.COMMANDS,
     quality.COMMANDS,
     coverage.COMMANDS,
+    report.COMMANDS,
     people.COMMANDS,
     ledger.COMMANDS,
 ):

@@ -160,7 +160,7 @@ def paint(canvas: Canvas, drawn: Drawn) -> None:
             _line(canvas, geometry, symbol, max(0.7, _line_width(layer, symbol, zoom)), opacity, z=2.1)
         else:
             _area(canvas, geometry, symbol, _line_width(layer, symbol, zoom), is_faint=_is_faint(layer, zoom))
-        canvas.note(kind, symbol, _title(layer, symbol))
+        canvas.note(kind, symbol, symbol_title(layer, symbol))
 
 
 def _with_something_to_see(layer: Layer, drawn: Drawn, rows: np.ndarray, view: shapely.Polygon) -> np.ndarray:
@@ -172,7 +172,8 @@ def _with_something_to_see(layer: Layer, drawn: Drawn, rows: np.ndarray, view: s
     return rows[is_filled | shapely.intersects(shapely.boundary(drawn.plane[rows]), view)]
 
 
-def _title(layer: Layer, symbol: Symbol) -> str:
+def symbol_title(layer: Layer, symbol: Symbol) -> str:
+    """A symbol's words in a legend."""
     rule = layer.symbol_rule
     if rule is None or symbol is layer.symbol:
         return layer.title

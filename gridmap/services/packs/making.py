@@ -13,6 +13,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sqlalchemy import Connection
+
 from gridmap.domain.freshness import CHINA, day_of
 from gridmap.domain.roles import User
 from gridmap.services import overview, pictures
@@ -199,6 +201,21 @@ def _safe(name: str) -> str:
     return "".join("_" if one in '\\/:*?"<>|' else one for one in name)[:60]
 
 
+def log(district: District, user: User, made: StoredPack) -> None:
+    """Write into the log that a pack was taken away."""
+    with district.database.write() as connection:
+        _log(connection, district, user, made)
+
+
+def _log(connection: Connection, district: District, user: User, made: StoredPack) -> None:
+    names = ",".join(one["format"] for one in made.files)
+    access_log.append(
+        connection, at=district.clock(), kind="export", username=user.username, address=user.address,
+        action="make a pack", target=made.id,
+        detail=f"{made.title},{made.pages} 页,{names},第 {made.sequence} 次更新,{made.scope}",
+    )  # fmt: skip
+
+
 def keep(district: District, user: User, context: JobContext, made: StoredPack) -> dict[str, Any]:
     """Store a pack made by a job, with the job's end and a line in the log, in one transaction."""
     target = folder_of(district.settings, made.id)
@@ -208,12 +225,7 @@ def keep(district: District, user: User, context: JobContext, made: StoredPack) 
     try:
         with district.database.write() as connection:
             stored.add(connection, made)
-            names = ",".join(one["format"] for one in made.files)
-            access_log.append(
-                connection, at=district.clock(), kind="export", username=user.username, address=user.address,
-                action="make a pack", target=made.id,
-                detail=f"{made.title},{made.pages} 页,{names},第 {made.sequence} 次更新,{made.scope}",
-            )  # fmt: skip
+            _log(connection, district, user, made)
             context.finish(connection, result)
     except BaseException:
         shutil.rmtree(target, ignore_errors=True)

@@ -26,6 +26,7 @@ from gridmap.domain.layers import GeometryType, Layer, Symbol
 from gridmap.domain.roles import User
 from gridmap.errors import GridmapError
 from gridmap.maps import fonts, offline, styles
+from gridmap.maps.painting import symbol_title
 from gridmap.services import pictures, standing
 from gridmap.services.district import District
 from gridmap.services.overview import SIMULATED, Figure
@@ -76,13 +77,14 @@ def page(
     )
     chart._id = _NAME.removeprefix("map_")
     chart.options.update(max_zoom=19, min_zoom=8)
+    legend: list[str] = []
     for layer in pictures.shown_layers(district, user, outline.request.layers):
-        _add_layer(chart, district, layer, outline)
+        legend += _add_layer(chart, district, layer, outline)
     chart.fit_bounds([[box[1], box[0]], [box[3], box[2]]])
     folium.LayerControl(collapsed=True).add_to(chart)
     root = chart.get_root()
     root.title = outline.request.title
-    root.html.add_child(folium.Element(_raw(_panel(outline, pages, maker, watermark))))
+    root.html.add_child(folium.Element(_raw(_panel(outline, pages, legend, maker, watermark))))
     text = _inlined(root.render())
     text = text.replace("</head>", f"<style>{_style(text)}</style></head>", 1)
     text = text.replace("</body>", f"<script>{_SCRIPT % {'map': chart.get_name()}}</script></body>", 1)
@@ -99,7 +101,8 @@ def _raw(text: str) -> str:
 # --- layers -----------------------------------------------------------------------------------------------
 
 
-def _add_layer(chart: folium.Map, district: District, layer: Layer, outline: Contents) -> None:
+def _add_layer(chart: folium.Map, district: District, layer: Layer, outline: Contents) -> list[str]:
+    """Put a layer onto the map; its lines of the legend."""
     state = standing.layer_state(district, layer.id, outline.request.at)
     rule = layer.symbol_rule
     values = [json.loads(one) if rule else {} for one in state.properties]
@@ -109,7 +112,7 @@ def _add_layer(chart: folium.Map, district: District, layer: Layer, outline: Con
         if not (layer.is_basemap and symbol.min_zoom > _BASEMAP_ZOOM):
             groups.setdefault(id(symbol), (symbol, []))[1].append(row)
     if not groups:
-        return
+        return []
     group = folium.FeatureGroup(
         name=html.escape(layer.title), show=layer.min_zoom <= _SHOWN_ZOOM, control=True
     )
@@ -117,6 +120,22 @@ def _add_layer(chart: folium.Map, district: District, layer: Layer, outline: Con
         features = [_feature(layer, symbol, state, row, values[row]) for row in rows]
         _geojson(layer, symbol, {"type": "FeatureCollection", "features": features}).add_to(group)
     group.add_to(chart)
+    return [_legend_line(layer, symbol) for symbol, _ in groups.values()]
+
+
+def _legend_line(layer: Layer, symbol: Symbol) -> str:
+    if layer.geometry is GeometryType.POINT:
+        picture = _svg(symbol, 16)
+    else:
+        is_area = layer.geometry is GeometryType.AREA
+        fill = f'fill="{symbol.color}" fill-opacity="{symbol.fill_opacity:g}"' if is_area else 'fill="none"'
+        path = "M2 3h20v10H2z" if is_area else "M1 8h22"
+        dash = " ".join(f"{one * 2:g}" for one in styles.DASHES.get(symbol.shape, []))
+        picture = (
+            f'<svg width="24" height="16"><path d="{path}" {fill} stroke="{symbol.color}" stroke-width="2" '
+            f'stroke-dasharray="{dash}"/></svg>'
+        )
+    return f"<span>{picture}{html.escape(symbol_title(layer, symbol))}</span>"
 
 
 def _geojson(layer: Layer, symbol: Symbol, collection: dict[str, Any]) -> folium.GeoJson:
@@ -136,9 +155,11 @@ def _geojson(layer: Layer, symbol: Symbol, collection: dict[str, Any]) -> folium
     if layer.geometry is GeometryType.POINT:
         size = max(12.0, symbol.size * 1.3)
         icon = json.dumps(_svg(symbol, size))
+        # as on the live map, marks of less weight come in when one looks closer
+        kept = f"gm from-{max(layer.min_zoom, symbol.min_zoom)}"
         options = {
             "point_to_layer": JsCode(
-                f"function(feature, latlng) {{ return L.marker(latlng, {{icon: L.divIcon({{className: 'gm', html: {icon}, "
+                f"function(feature, latlng) {{ return L.marker(latlng, {{icon: L.divIcon({{className: '{kept}', html: {icon}, "
                 f"iconSize: [{size}, {size}]}})}}); }}"
             )
         }
@@ -179,7 +200,9 @@ def _svg(symbol: Symbol, size: float) -> str:
 # --- the panel --------------------------------------------------------------------------------------------
 
 
-def _panel(outline: Contents, pages: Sequence[Page], maker: str, watermark: str) -> str:
+def _panel(
+    outline: Contents, pages: Sequence[Page], legend: Sequence[str], maker: str, watermark: str
+) -> str:
     whole, name = outline.overview, f"{outline.district_title} {outline.request.title}".strip()
     parts = [f"<h1>{html.escape(name)}</h1>"]
     if outline.stamp.is_simulated:
@@ -187,6 +210,7 @@ def _panel(outline: Contents, pages: Sequence[Page], maker: str, watermark: str)
     parts.append(f'<p class="faint">{html.escape(whole.period.title)}</p>')
     parts.append(_tiles(whole.figures))
     parts += [_table(grade_table(whole)), _table(ranking_table(whole.towns))]
+    parts.append(f'<h2>图例</h2><div class="legend">{"".join(legend)}</div>')
     parts += [_details(one) for one in pages if one.map is not None and one.map.box is not None]
     parts.append(f'<p class="faint">{html.escape(outline.stamp.text)}</p>')
     parts.append(f'<p class="faint">制作:{html.escape(maker)}<br>{html.escape(watermark)}</p>')
@@ -229,6 +253,13 @@ def _details(one: Page) -> str:
 
 # The map is Leaflet's; opening a page's entry goes to its place.
 _SCRIPT = """
+(function (map) {
+  function look() {
+    for (var z = 1; z < 20; z++) map.getContainer().classList.toggle("below-" + z, map.getZoom() < z);
+  }
+  map.on("zoomend", look);
+  look();
+})(%(map)s);
 document.querySelectorAll("details[data-box]").forEach(function (one) {
   one.addEventListener("toggle", function () {
     if (!one.open) return;
@@ -259,7 +290,9 @@ def _style(text: str) -> str:
         "font-size: 12px; } details { border-top: 1px solid #c9ced6; padding: 6px 0; } summary { cursor: pointer; "
         "font-weight: bold; } #water { position: fixed; left: 6%; top: 46%; transform: rotate(-24deg); opacity: .12; "
         "font-size: 34px; pointer-events: none; z-index: 900; }"
-        "@media (max-width: 900px) { .folium-map { right: 0; height: 55% !important; } "
+        ".legend span { display: inline-flex; align-items: center; gap: 6px; width: 48%; font-size: 12px; }"
+        + "".join(f".below-{zoom} .from-{zoom} {{ display: none; }}" for zoom in range(1, 20))
+        + "@media (max-width: 900px) { .folium-map { right: 0; height: 55% !important; } "
         "#panel { top: 55%; width: 100%; } }"
     )
 
