@@ -158,7 +158,7 @@ def _api(get_district: GetDistrict) -> Router:
 
 def _together(table: _Table) -> None:
     """Work that concerns several officers, or several grids at once."""
-    table.add("/api/presence", {"POST": presence.be, "DELETE": presence.leave}, max_body=10_000)
+    table.add("/api/presence", {"POST": presence.be, "DELETE": presence.leave}, is_open=True, max_body=10_000)
     table.add("/api/proposals", {"GET": proposals.listed, "POST": proposals.propose})
     table.add("/api/proposals/{id}", {"GET": proposals.shown})
     for name, handler in (

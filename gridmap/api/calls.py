@@ -190,6 +190,12 @@ class Call:
             return accounts.user_of_token(self.district, self.bearer, address=self.address)
         return accounts.user_of_session(self.district, self.session_key, address=self.address)
 
+    def listener(self) -> User:
+        """Who asks, without that counting as a use of the session: an idle one ends though its map is open."""
+        if self.bearer is not None:
+            return accounts.user_of_token(self.district, self.bearer, address=self.address)
+        return accounts.user_of_session(self.district, self.session_key, address=self.address, touch=False)
+
     def require_own_page(self) -> None:
         """Pass for reads, for requests without a session's cookie, and for writes that carry our own header."""
         if self.request.method in _SAFE_METHODS or self.bearer is not None or not self.session_key:

@@ -15,7 +15,6 @@ from starlette.types import Receive, Scope, Send
 from gridmap.api import parameters
 from gridmap.api.calls import Call, GetDistrict, MethodNotAllowed, refusal
 from gridmap.api.presence import documents_of
-from gridmap.domain.roles import User
 from gridmap.errors import GridmapError
 from gridmap.services import accounts, changes, presence
 from gridmap.services.changes import Changes, Feed
@@ -128,15 +127,9 @@ async def _first_of(wake: asyncio.Event, gone: asyncio.Task[None], seconds: floa
 
 def _news(call: Call, known: int | None) -> tuple[Changes | None, list[dict[str, Any]]]:
     """What this user sees of the commits after `known`, and who is there; raises when no longer signed in."""
-    user = _user_now(call)
+    user = call.listener()
     people = documents_of(user, presence.people(call.district, user))
     return (None if known is None else changes.after(call.district, user, known)), people
-
-
-def _user_now(call: Call) -> User:
-    if call.bearer is not None:
-        return accounts.user_of_token(call.district, call.bearer, address=call.address)
-    return accounts.user_of_session(call.district, call.session_key, address=call.address, touch=False)
 
 
 def _change(news: Changes) -> bytes:

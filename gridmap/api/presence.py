@@ -11,7 +11,7 @@ from starlette.responses import Response
 from gridmap.api import bodies
 from gridmap.api.calls import BadRequest, Call, answer, empty
 from gridmap.domain.roles import User
-from gridmap.services import presence
+from gridmap.services import accounts, presence
 from gridmap.services.presence import Person
 
 _CLIENT = re.compile(r"[0-9A-Za-z-]{8,36}", re.ASCII)
@@ -21,16 +21,17 @@ def be(call: Call) -> Response:
     """`POST /api/presence`: `{"client", "layer", "id", "editing", "lon", "lat"}`; answers who is there"""
     body = bodies.read_object(call)
     layer, element = (bodies.text_of(body, name) if body.get(name) else None for name in ("layer", "id"))
+    user = _somebody(call)
     found = presence.be(
-        call.district, call.user, _client(body),
+        call.district, user, _client(body),
         layer_id=layer, element_id=element, is_editing=body.get("editing") is True, place=_place(body),
     )  # fmt: skip
-    return answer({"people": documents_of(call.user, found)})
+    return answer({"people": documents_of(user, found)})
 
 
 def leave(call: Call) -> Response:
     """`DELETE /api/presence`: `{"client"}`"""
-    presence.leave(call.district, call.user, _client(bodies.read_object(call)))
+    presence.leave(call.district, _somebody(call), _client(bodies.read_object(call)))
     return empty()
 
 
@@ -49,6 +50,12 @@ def documents_of(reader: User, people: Sequence[Person]) -> list[dict[str, Any]]
         }
         for one in people
     ]
+
+
+def _somebody(call: Call) -> User:
+    user = call.listener()
+    accounts.require_settled(user)
+    return user
 
 
 def _client(body: Any) -> str:

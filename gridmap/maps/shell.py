@@ -34,6 +34,17 @@ SCRIPTS = (
     "select", "details", "history", "photos", "shape", "edit", "presence", "proposals", "grids", "past", "compare",
     "layers", "search", "live", "main",
 )  # fmt: skip
+# Between those and the last, for maps that show instead of edit.
+SHOW_SCRIPTS = {
+    "overview": ("scene", "overview"),
+    "present": ("scene", "swipe", "present"),
+    "story": ("scene", "story"),
+}
+
+
+def scripts_of(mode: str) -> tuple[str, ...]:
+    """The scripts of a map of this mode, in the order in which they stand on each other."""
+    return (*SCRIPTS[:-1], *SHOW_SCRIPTS.get(mode, ()), SCRIPTS[-1])
 # What the map of the coverage page has beside these; they come before the last, which opens the map.
 COVERAGE_SCRIPTS = ("coverage-marks", "coverage", "whatif")
 
@@ -68,6 +79,7 @@ class MapApplication(JSCSSMixin, folium.MacroElement):
     default_css = [
         ("leaflet_geoman_css", "/assets/vendor/leaflet-geoman/leaflet-geoman.css"),
         ("gridmap_css", f"/assets/map/map.css?v={asset_version()}"),
+        ("gridmap_show_css", f"/assets/map/show.css?v={asset_version()}"),
         ("gridmap_coverage_css", f"/assets/map/coverage.css?v={asset_version()}"),
     ]
 

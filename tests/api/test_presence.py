@@ -69,6 +69,15 @@ def test_odd_heartbeats_are_refused(world: World, body: dict, status: int) -> No
     assert world.client(OFFICER_WEST).post("/api/presence", json=body).status_code == status
 
 
+def test_a_heartbeat_needs_a_session_and_does_not_keep_it_alive(world: World) -> None:
+    assert world.client().post("/api/presence", json={"client": "map-of-mine"}).status_code == 401
+    browser = world.browser(OFFICER_WEST)
+    for _ in range(4):
+        world.clock.advance(minutes=10)
+        answer = browser.post("/api/presence", json={"client": "map-of-mine"})
+    assert answer.status_code == 401
+
+
 def test_somebodys_coming_and_going_is_told_in_the_stream(world: World) -> None:
     with serving(world.app()) as url, listen(world, url, who=KEEPER) as response:
         stream = Stream(response)

@@ -279,6 +279,8 @@ def test_moving_out_of_the_own_area_is_refused_and_the_move_can_be_mended(
     app.get_by_role("textbox", name="经度").fill("121.45")
     app.get_by_role("textbox", name="经度").press("Tab")
     save_shape(app)
+    box = app.get_by_role("dialog", name="改动涉及他人的责任区")
+    box.get_by_role("button", name="取消").click()
     expect(app.locator(".gm-toast-bad")).to_contain_text("责任区")
     expect(app.locator("#gm-bar")).to_be_visible()
     assert stored(live_server, station).geometry.equals(station.geometry)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 
+import shapely
 from playwright.sync_api import BrowserContext, FrameLocator, expect
 
 from gridmap.domain.elements import Element
 from gridmap.services import elements
+from tests.browser.checks import assert_looks_right
 from tests.support.district import ADMIN, KEEPER
 from tests.support.live import Live, OpenMap
 from tests.support.mapping import (
@@ -32,10 +34,58 @@ def behind_the_back(live: Live, one: Element, **changes: object) -> Element:
     return done.element
 
 
+def moved_behind_the_back(live: Live, one: Element, **changes: object) -> Element:
+    """The grid keeper moves it, and changes something else too."""
+    done = elements.change(
+        live.district, KEEPER, one.layer, one.id, base_revision=stored(live, one).revision,
+        geometry=shapely.Point(one.geometry.x, one.geometry.y + 0.001), changes=changes,
+    )  # fmt: skip
+    return done.element
+
+
 def dialog(app: FrameLocator, title: str):
     box = app.get_by_role("dialog", name=title)
     box.wait_for()
     return box
+
+
+# --- merges ----------------------------------------------------------------------------------------------
+
+
+def test_disjoint_edits_merge_without_a_question_and_the_receipt_says_so(
+    open_as: OpenMap, live_server: Live, station: Element
+) -> None:
+    _, app = open_as("officer2")
+    find(app, station)
+    edit_fields(app, 民警数="7")
+    behind_the_back(live_server, station, name="他们改的名")
+    save_form(app)
+    receipt(app, "“他们改的名”已保存,第 3 版")
+    expect(app.locator('.gm-toast[data-key="receipt"]')).to_contain_text("已与他人的修改自动合并,保留了对方改的:名称")
+    now = stored(live_server, station)
+    assert (now.name, now.properties["officer_count"]) == ("他们改的名", 7)
+    assert app.get_by_role("dialog").count() == 0
+
+
+def test_a_third_value_can_settle_a_conflict(
+    open_as: OpenMap, live_server: Live, station: Element, watch
+) -> None:
+    watch.allow("status of 409")
+    page, app = open_as("officer2")
+    find(app, station)
+    edit_fields(app, 民警数="7")
+    behind_the_back(live_server, station, officer_count=9)
+    save_form(app)
+    box = dialog(app, "编辑冲突:请选择保留哪一方")
+    other = box.get_by_label("民警数另填")
+    other.fill("八")
+    box.get_by_role("button", name="保留我的").click()
+    expect(box.get_by_text("应为整数")).to_be_visible()
+    assert_looks_right(page)
+    other.fill("8")
+    box.get_by_role("button", name="保留我的").click()
+    receipt(app, "第 3 版")
+    assert stored(live_server, station).properties["officer_count"] == 8
 
 
 # --- conflicts -----------------------------------------------------------------------------------------
@@ -44,7 +94,7 @@ def dialog(app: FrameLocator, title: str):
 def test_a_conflict_shows_both_sides_and_writes_nothing_until_one_is_chosen(
     open_as: OpenMap, live_server: Live, station: Element, watch
 ) -> None:
-    watch.allow("status of 412")
+    watch.allow("status of 4(09|12)")
     _, app = open_as("officer2")
     find(app, station)
     edit_fields(app, 名称="我的名字", 民警数="7")
@@ -71,15 +121,18 @@ def test_a_conflict_shows_both_sides_and_writes_nothing_until_one_is_chosen(
 def test_taking_theirs_keeps_their_version_and_stores_nothing(
     open_as: OpenMap, live_server: Live, station: Element, watch
 ) -> None:
-    watch.allow("status of 412")
+    watch.allow("status of 4(09|12)")
     page, app = open_as("officer2")
     find(app, station)
     app.get_by_role("button", name="移动").click()
     drag(page, app, 50, 0)
-    behind_the_back(live_server, station, name="他们的名字")
+    moved_behind_the_back(live_server, station, name="他们的名字")
     save_shape(app)
     box = dialog(app, "编辑冲突:请选择保留哪一方")
-    expect(box).to_contain_text(re.compile(r"移动了 \d+ 米"))
+    expect(box.locator("tr").filter(has_text="位置与范围")).to_contain_text(re.compile(r"移动了 \d+ 米.*移动了 \d+ 米"))
+    # the three places lie on the map itself, beside the dialog
+    expect(app.locator(".leaflet-gm-outline-pane path")).to_have_count(3)
+    assert_looks_right(page)
     box.get_by_role("button", name="用他们的").click()
     expect(app.locator("#gm-right h2")).to_have_text("他们的名字")
     assert stored(live_server, station).revision == 2
@@ -89,7 +142,7 @@ def test_taking_theirs_keeps_their_version_and_stores_nothing(
 def test_each_contested_field_can_be_given_to_either_side(
     open_as: OpenMap, live_server: Live, station: Element, watch
 ) -> None:
-    watch.allow("status of 412")
+    watch.allow("status of 4(09|12)")
     _, app = open_as("officer2")
     find(app, station)
     edit_fields(app, 名称="我的名字", 民警数="7")
@@ -106,7 +159,7 @@ def test_each_contested_field_can_be_given_to_either_side(
 def test_deleting_what_somebody_has_changed_asks_again(
     open_as: OpenMap, live_server: Live, station: Element, watch
 ) -> None:
-    watch.allow("status of 412")
+    watch.allow("status of 4(09|12)")
     _, app = open_as("officer2")
     find(app, station)
     app.get_by_role("button", name="删除").click()
@@ -122,7 +175,7 @@ def test_deleting_what_somebody_has_changed_asks_again(
 def test_changing_what_somebody_deleted_offers_to_restore_it(
     open_as: OpenMap, live_server: Live, station: Element, watch
 ) -> None:
-    watch.allow("status of 404")
+    watch.allow("status of 409")
     _, app = open_as("officer2")
     find(app, station)
     edit_fields(app, 名称="仍要改")
@@ -201,7 +254,7 @@ def test_a_lost_receipt_does_not_store_twice_nor_ask(
     open_as: OpenMap, live_server: Live, station: Element, watch
 ) -> None:
     """The server stores, the answer gets lost: the repetition is recognised as one's own."""
-    watch.allow("ERR_FAILED|status of 412|Failed to load resource")
+    watch.allow("ERR_FAILED|Failed to load resource")
     page, app = open_as("officer2", fresh=True)
     find(app, station)
     edit_fields(app, 名称="收据丢了")
@@ -214,7 +267,7 @@ def test_a_lost_receipt_does_not_store_twice_nor_ask(
         else:
             route.continue_()
 
-    page.route(re.compile("/items/"), lose)
+    page.route(re.compile("/merge$"), lose)
     save_form(app)
     expect(app.locator("#gm-pending")).to_contain_text("待发送 1")
     app.locator("#gm-pending").click()

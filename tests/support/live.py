@@ -100,6 +100,7 @@ def running_application(
             "GRIDMAP_DATABASE_URL": url,
             "GRIDMAP_SECRET": "a secret of the tests",
             "GRIDMAP_SIGNINS_PER_MINUTE": "600",
+            "GRIDMAP_PHOTOS": "1",
         }
         try:
             with run_server(args, env=env, log_file=home / "server.log") as server:

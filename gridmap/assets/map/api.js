@@ -36,7 +36,7 @@
     G.emit("online", yes);
   }
 
-  async function request(method, path, { query, json, headers = {}, type = "application/json", signal } = {}) {
+  async function request(method, path, { query, json, file, headers = {}, type = "application/json", signal } = {}) {
     const url = new URL(G.root + path, window.location.origin);
     for (const [key, value] of Object.entries(query || {})) {
       if (value !== undefined && value !== null && value !== "") url.searchParams.set(key, value);
@@ -49,12 +49,13 @@
     // The mark that a page of another site cannot send along.
     if (method !== "GET") all["X-Gridmap"] = "1";
     if (json !== undefined) all["Content-Type"] = type;
+    if (file) all["Content-Type"] = file.type;
     let answer;
     try {
       answer = await fetch(url, {
         method,
         headers: all,
-        body: json === undefined ? undefined : JSON.stringify(json),
+        body: file || (json === undefined ? undefined : JSON.stringify(json)),
         credentials: "same-origin",
         cache: "no-store",
         signal: patience.signal,
@@ -99,9 +100,11 @@
       }
     }
     const etag = answer.headers.get("ETag") || body.etag || (feature && `"${feature.properties.revision}"`);
-    return { feature, etag, warnings, sequence: body.sequence };
+    return { feature, etag, warnings, sequence: body.sequence, merged: body.merged_fields || [] };
   }
 
+  const revisionOf = (etag) => Number(String(etag || '"0"').replace(/\D/g, ""));
+  const post = async (path, json) => (await request("POST", path, { json })).body;
   const item = (layer, id) => `/ogc/collections/${encodeURIComponent(layer)}/items${id ? "/" + encodeURIComponent(id) : ""}`;
   const element = (layer, id, rest = "") => `/api/elements/${encodeURIComponent(layer)}/${encodeURIComponent(id)}${rest}`;
   const reasonHeader = (reason) => (reason ? { "X-Gridmap-Reason": encodeURIComponent(reason) } : {});
@@ -116,8 +119,9 @@
     signIn: (username, password) => request("POST", "/api/session", { json: { username, password } }),
     search: (q, { layers, limit = 20, grid } = {}, signal) =>
       get("/api/search", { q, layers: layers && layers.join(","), limit, grid }, signal),
-    identify: (lon, lat, tolerance, layers, signal) =>
-      get("/api/identify", { lon, lat, tolerance, layers: layers.join(",") }, signal),
+    // With `at`, what was there then.
+    identify: (lon, lat, tolerance, layers, signal, at) =>
+      get("/api/identify", { lon, lat, tolerance, layers: layers.join(","), at }, signal),
     element: (layer, id, signal) => get(element(layer, id), null, signal),
     history: (layer, id) => get(element(layer, id, "/history")),
     asOf: (layer, id, at) => get(element(layer, id, "/as-of"), { at }),
@@ -125,18 +129,27 @@
     items: (layer, query, signal) => get(item(layer), query, signal),
     create: async (layer, feature, key) =>
       receipt(await request("POST", item(layer), { json: feature, type: "application/geo+json", headers: { "Idempotency-Key": key } })),
-    patch: async (layer, id, change, etag, reason) =>
-      receipt(
-        await request("PATCH", item(layer, id), {
-          json: change,
-          type: "application/merge-patch+json",
-          headers: { "If-Match": etag, ...reasonHeader(reason) },
-        }),
-      ),
+    // Merged with what others stored since, where that can be done without asking.
+    merge: async (layer, id, change, etag) =>
+      receipt(await request("POST", element(layer, id, "/merge"), { json: { ...change, base_revision: revisionOf(etag) } })),
     remove: async (layer, id, etag, reason) =>
       receipt(
         await request("DELETE", item(layer, id), { headers: { "If-Match": etag, ...reasonHeader(reason) } }),
       ),
+    grid: (layer, what, body) => post(`/api/grids/${encodeURIComponent(layer)}/${what}`, body),
+    neighbours: (layer, id) => get(`/api/grids/${encodeURIComponent(layer)}/${encodeURIComponent(id)}/neighbours`),
+    proposals: (box) => get("/api/proposals", { box }),
+    proposal: (id) => get(`/api/proposals/${encodeURIComponent(id)}`),
+    propose: (body) => post("/api/proposals", body),
+    decide: (id, what, answer) => post(`/api/proposals/${encodeURIComponent(id)}/${what}`, { answer }),
+    presence: (body) => post("/api/presence", body),
+    timeline: (layers) => get("/api/timeline", { layers: layers && layers.join(","), limit: 200 }),
+    compare: (layers, from, to) => get("/api/compare", { layers: layers.join(","), from, to }),
+    photos: (layer, id) => get(element(layer, id, "/photos")),
+    photoAddress: (layer, id, photo) => G.root + element(layer, id, `/photos/${encodeURIComponent(photo)}`),
+    addPhoto: (layer, id, file) => request("POST", element(layer, id, "/photos"), { file }),
+    removePhoto: (layer, id, photo) => request("DELETE", element(layer, id, `/photos/${encodeURIComponent(photo)}`)),
+    revisionOf,
     act: async (layer, id, what, { etag, json } = {}) =>
       receipt(
         await request("POST", element(layer, id, `/${what}`), {

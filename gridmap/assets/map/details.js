@@ -41,6 +41,7 @@
 
   function badgesOf(feature) {
     return [
+      G.past.at && badge(`${G.timeText(G.past.at)} 的状态`, "warn"),
       G.isSimulated(feature) && badge("模拟数据", "sim"),
       G.isOverdue(feature) && G.h("span", { class: "gm-badge gm-badge-bad" }, G.icon("warn", 16), "逾期未核实"),
     ];
@@ -114,7 +115,7 @@
     if (!current || G.edit.isBusy()) return;
     const { layer, feature } = current;
     const others = G.select.state.hits.filter((one) => one.id !== current.id);
-    const tabs = may("view_history") ? TABS : TABS.slice(0, 1);
+    const tabs = may("view_history") && !G.past.at ? TABS : TABS.slice(0, 1);
     if (!tabs.some(([name]) => name === tab)) tab = "facts";
     const host = G.h("div", { class: "gm-tab-body", role: "tabpanel", id: "gm-tab-body", tabindex: "0" });
     show({
@@ -123,6 +124,7 @@
       badges: badgesOf(feature),
       swatch: swatchOf(layer, feature),
       body: [
+        G.presence.slot(current.id),
         tabs.length > 1 && tabBar(tabs),
         host,
         tab === "facts" && others.length > 0 && G.h("details", { class: "gm-more" },
@@ -165,9 +167,11 @@
     const p = feature.properties;
     const row = (title, value, extra) => G.h("div", { class: "gm-fact" }, G.h("dt", { text: title }), G.h("dd", {}, value, extra));
     const empty = () => G.h("span", { class: "gm-none", text: "未填" });
+    const masked = new Set(feature.masked || []);
+    const few = () => G.h("span", { class: "gm-few", text: "少于 5", title: "数量很小,按隐私规定不显示具体数字" });
     const own = [["code", "编码"], ["name", "名称"], ...layer.fields.map((one) => [one.name, one.title])];
     return [
-      G.h("dl", { class: "gm-facts" }, own.map(([name, title]) => row(title, G.valueText(layer, name, p[name]) || empty()))),
+      G.h("dl", { class: "gm-facts" }, own.map(([name, title]) => row(title, G.valueText(layer, name, p[name]) || (masked.has(name) ? few() : empty())))),
       G.h("h3", { text: "位置" }),
       grids === null
         ? G.h("div", { class: "gm-bone" })
@@ -181,6 +185,7 @@
         row("版本", `第 ${p.revision} 版`),
         row("最近修改", `${G.timeText(p.updated_at)} ${p.updated_by || ""}`),
         row("数据来源", p.source === "simulated" ? "模拟数据" : "真实数据")),
+      G.app.catalogue.photos && G.photos.section(current),
     ];
   }
 
@@ -193,16 +198,19 @@
   // Those who may not edit at all see no control; those who may not here are told why.
   function actions(current) {
     const { layer, mayEdit, reason } = current;
-    if (!layer.may_edit) return null;
+    if (!layer.may_edit || G.past.at) return null;
     if (mayEdit === null) return null;
     if (!mayEdit) return reason ? G.h("p", { class: "gm-note" }, G.icon("warn", 18), G.h("span", { text: reason })) : null;
     const tool = (icon, title, run, kind = "") =>
       G.h("button", { class: `gm-button ${kind}`, type: "button", on: { click: run } }, G.icon(icon, 18), title);
     return G.h("div", { class: "gm-actions" },
       tool("edit", "修改", () => G.edit.fields(current), "gm-button-primary"),
-      G.symbols.isPoint(layer) ? tool("move", "移动", () => G.edit.shape(current)) : tool("shape", "改边界", () => G.edit.shape(current)),
+      layer.partition ? G.grids.tools(current, tool) : [
+        G.symbols.isPoint(layer) ? tool("move", "移动", () => G.edit.shape(current)) : tool("shape", "改边界", () => G.edit.shape(current)),
+      ],
       layer.freshness && tool("check", "核实无变化", () => G.edit.verify(current)),
-      tool("trash", "删除", () => G.edit.remove(current), "gm-button-quiet-danger"),
+      // A grid that is deleted leaves its ground to nobody: it is merged instead.
+      !layer.partition && tool("trash", "删除", () => G.edit.remove(current), "gm-button-quiet-danger"),
     );
   }
 

@@ -9,7 +9,8 @@
 
   // A click on the map while something is being edited. The end of a drag arrives as a click too, and a click
   // while drawing belongs to the drawing.
-  function clickedBeside() {
+  function clickedBeside(event) {
+    if (work && work.onClick) return work.onClick(event);
     if (!work || !work.form || G.shape.isDrawing() || G.shape.sinceDrag() < 500) return;
     remind();
   }
@@ -50,6 +51,7 @@
   // --- fields ------------------------------------------------------------------------------------------------
   function fields(current, draft = null) {
     if (isBusy()) return remind();
+    if (G.past.at) return G.past.refuse();
     const base = draft ? draft.base : current.feature;
     const layer = draft ? G.app.layers[draft.layer] : current.layer;
     const kept = draft || {
@@ -94,6 +96,7 @@
       return answer;
     } catch (error) {
       let isPlaced = false;
+      if (error.body && error.body.may_propose && (await G.proposals.offer(op, error))) return { proposed: true };
       for (const one of (error.body && error.body.problems) || []) {
         isPlaced = (form && form.fault(one.field, one.message)) || isPlaced;
       }
@@ -145,7 +148,7 @@
     });
     G.details.show({
       title, subtitle: layer.title, swatch: G.symbols.swatch(layer, G.symbols.symbolFor(layer, properties), { width: 36, height: 32 }),
-      body: [notice, form.element], footer: G.h("div", { class: "gm-actions" }, save, cancel), onClose: () => giveUp(), label: title,
+      body: [base && G.presence.slot(base.id), notice, form.element], footer: G.h("div", { class: "gm-actions" }, save, cancel), onClose: () => giveUp(), label: title,
     });
     begin({
       draft, layer, base, form, notice, extra: {}, isTouched: () => isTouched,
@@ -172,6 +175,7 @@
   // --- place and shape --------------------------------------------------------------------------------------
   function shape(current, draft = null) {
     if (isBusy()) return remind();
+    if (G.past.at) return G.past.refuse();
     const base = draft ? draft.base : current.feature;
     const layer = draft ? G.app.layers[draft.layer] : current.layer;
     const isPoint = G.symbols.isPoint(layer);
@@ -184,6 +188,7 @@
     const bar = G.shape.bar({
       text: isPoint ? `拖动“${G.titleOf(base)}”到新位置` : `拖动顶点修改“${G.titleOf(base)}”;点空心点加顶点,右键或长按删顶点`,
       point: isPoint ? { lon: base.geometry.coordinates[0], lat: base.geometry.coordinates[1], set: setPoint } : null,
+      coordinates: isPoint ? null : { kind: layer.geometry, read: () => handle.geometry(), write: (next) => handle.setGeometry(next) },
       onSave: save,
       onCancel: () => giveUp(),
     });
@@ -204,7 +209,7 @@
     });
     // The panel stays to be read, without its controls.
     document.querySelectorAll("#gm-right .gm-panel-foot").forEach((one) => one.remove());
-    if (draft && draft.geometry) restoreShape(draft.geometry);
+    if (draft && draft.geometry) handle.setGeometry(draft.geometry);
 
     function setPoint(lon, lat) {
       const [x, y] = handle.geometry().coordinates;
@@ -214,13 +219,6 @@
         return bar.place(x, y);
       }
       handle.setPoint(...next);
-    }
-
-    function restoreShape(geometry) {
-      if (isPoint) return handle.setPoint(...geometry.coordinates);
-      handle.shape.setLatLngs(L.GeoJSON.geometryToLayer({ type: "Feature", properties: {}, geometry }).getLatLngs());
-      handle.shape.pm.disable();
-      handle.shape.pm.enable();
     }
 
     async function save() {
@@ -247,6 +245,7 @@
 
   async function add() {
     if (isBusy()) return remind();
+    if (G.past.at) return G.past.refuse();
     let chosen = null;
     const answer = await G.dialogs.ask({
       title: "新增要素:选择图层",
@@ -261,7 +260,11 @@
   async function drawNew(layer) {
     G.select.close();
     if (!G.tiles.isVisible(layer.id)) G.layers.setVisible(layer.id, true);
-    const bar = G.shape.bar({ text: `新增${layer.title}:${G.shape.hints[layer.geometry]}`, onCancel: () => G.shape.stop() });
+    const bar = G.shape.bar({
+      text: `新增${layer.title}:${G.shape.hints[layer.geometry]}`,
+      coordinates: { kind: layer.geometry, read: () => null, write: G.shape.supply },
+      onCancel: () => G.shape.stop(),
+    });
     const placeholder = { draft: { id: "drawing" }, layer, base: null, isTouched: () => false, close: () => {} };
     work = placeholder;
     const geometry = await G.shape.draw(layer);
@@ -310,7 +313,7 @@
     if (isBusy()) return remind();
     const op = G.pending.operation(kind, current.layer.id, { element: current.id, etag: current.etag, base: current.feature, body, title });
     const answer = await sendShowing(op, null);
-    if (!answer.cancelled && !answer.queued && !answer.tookTheirs) return answer.receipt;
+    if (answer.receipt) return answer.receipt;
     if (answer.tookTheirs) G.select.reload();
     return null;
   }
@@ -355,11 +358,17 @@
     keepUndo([...list, { layer: op.layer, id, revision, title: op.title }]);
   }
 
+  // A grid edit is taken back as a whole, by its commit.
+  const rememberCommit = (layer, sequence, title) => keepUndo([...undoable(), { layer, sequence, id: `commit ${sequence}`, title }]);
+  const forgetCommit = (sequence) => keepUndo(undoable().filter((one) => one.sequence !== sequence));
+
   async function undo() {
     if (isBusy()) return remind();
+    if (G.past.at) return G.past.refuse();
     const list = undoable();
     const last = list[list.length - 1];
     if (!last) return;
+    if (last.sequence) return G.grids.takeBack(last);
     const op = G.pending.operation("undo", last.layer, { element: last.id, etag: `"${last.revision}"`, title: `撤销:${last.title}` });
     try {
       await G.api.act(last.layer, last.id, "undo", { etag: op.etag }).then((receipt) => {
@@ -387,6 +396,11 @@
     if (at) G.select.flyTo(at, layer);
     if (draft.what === "new") return newForm(layer, draft.geometry, draft);
     G.select.state.current = { layer, id: draft.base.id, feature: draft.base, etag: draft.etag, grids: null, mayEdit: true, reason: null };
+    if (draft.what === "border") {
+      G.details.render();
+      return G.grids.border(null, draft);
+    }
+    if (draft.what === "split") return G.grids.splitForm(draft);
     if (draft.what === "shape") {
       G.details.render();
       return shape(null, draft);
@@ -399,7 +413,7 @@
   function resumeOpen() {
     const id = sessionStorage.getItem("gridmap:open");
     const draft = id && G.drafts.get(id);
-    if (!draft || !(draft.raw || draft.geometry)) return false;
+    if (!draft || !(draft.raw || draft.geometry || draft.line)) return false;
     resume(draft);
     G.toast("已恢复刷新前未保存的内容。", { kind: "warn" });
     return true;
@@ -442,7 +456,13 @@
     const version = feature && !isQuiet ? `,第 ${feature.properties.revision} 版` : "";
     const subject = feature ? `“${G.titleOf(feature)}”` : op.base ? `“${G.titleOf(op.base)}”` : "";
     const canUndo = op.kind !== "undo" && !isQuiet;
-    const [told, ...more] = isQuiet ? [...receipt.warnings, "没有改动,未产生新版本。"] : [`${subject}${WORDS[op.kind]}${version}`, ...receipt.warnings];
+    const layer = G.app.layers[op.layer];
+    const merged = (receipt.merged || []).map((name) => G.fieldTitle(layer, name));
+    const [told, ...more] = isQuiet ? [...receipt.warnings, "没有改动,未产生新版本。"] : [
+          `${subject}${WORDS[op.kind]}${version}`,
+          ...(merged.length ? [`已与他人的修改自动合并,保留了对方改的:${merged.join("、")}。`] : []),
+          ...receipt.warnings,
+        ];
     G.toast(told, {
       kind: receipt.warnings.length ? "warn" : "good",
       key: "receipt",
@@ -463,7 +483,7 @@
   });
 
   G.edit = {
-    isBusy, remind, clickedBeside, fields, shape, add, drawNew, verify, remove, restore, undo, undoable, resume, resumeOpen, abandon, noticeChange, escape, editable,
+    isBusy, remind, begin, end, giveUp, sendShowing, rememberCommit, forgetCommit, clickedBeside, fields, shape, add, drawNew, verify, remove, restore, undo, undoable, resume, resumeOpen, abandon, noticeChange, escape, editable,
     get work() {
       return work;
     },

@@ -105,6 +105,21 @@
     ];
   }
 
+  // One field by itself: {element, read() → {value} or {fault}, tell(fault)}.
+  function single(layer, name, value, label) {
+    const field = [...coreFields(layer), ...layer.fields].find((one) => one.name === name);
+    const id = `gm-s${++serial}`;
+    const input = control(field, id);
+    input.value = toControl(field, value);
+    input.setAttribute("aria-label", label);
+    const fault = G.h("span", { class: "gm-fault", role: "alert" });
+    return {
+      element: G.h("span", { class: "gm-single" }, input, fault),
+      read: () => fromControl(field, input.value),
+      tell: (text) => (fault.textContent = text),
+    };
+  }
+
   /*
    * The form's element, with:
    *   values()    {field: value} of all fields, or null when something is wrong (shown at the field)
@@ -200,5 +215,5 @@
   // The control shows minutes: a value that differs only below a minute was not touched.
   const sameMinute = (a, b) => Math.floor(new Date(a) / 60000) === Math.floor(new Date(b) / 60000);
 
-  G.form = { make, changes, patternWords };
+  G.form = { make, single, changes, patternWords };
 })(window.Gridmap);

@@ -180,23 +180,6 @@
     }
   }
 
-  // Whether a place lies in the chosen grid; everything does when none is chosen.
-  function inFilter([lon, lat]) {
-    if (!filter || !filter.geometry) return true;
-    const parts = filter.geometry.type === "Polygon" ? [filter.geometry.coordinates] : filter.geometry.coordinates;
-    return parts.some((rings) => inside(rings[0], lon, lat) && !rings.slice(1).some((hole) => inside(hole, lon, lat)));
-  }
-
-  function inside(ring, x, y) {
-    let isIn = false;
-    for (let i = 0, j = ring.length - 1; i < ring.length; j = i++) {
-      const [xi, yi] = ring[i];
-      const [xj, yj] = ring[j];
-      if (yi > y !== yj > y && x < ((xj - xi) * (y - yi)) / (yj - yi) + xi) isIn = !isIn;
-    }
-    return isIn;
-  }
-
   // --- the ground below ----------------------------------------------------------------------------------------------
   function baseChoice() {
     const sources = G.app.catalogue.tile_sources || [];
@@ -230,8 +213,21 @@
     G.replace(panel,
       G.h("header", { class: "gm-panel-head" }, G.h("div", { class: "gm-panel-title" }, G.h("h2", { text: "图层" })),
         G.h("button", { class: "gm-icon-button", type: "button", "aria-label": "收起图层面板", title: "收起", on: { click: () => G.panels.toggleLeft(false) } }, G.icon("left"))),
-      G.h("div", { class: "gm-panel-body" }, gridFilter(), G.h("section", { class: "gm-section" }, tree()), baseChoice()));
+      G.h("div", { class: "gm-panel-body" }, gridFilter(), G.h("section", { class: "gm-section" }, tree(), dueKey()), baseChoice()));
     update();
+  }
+
+  // What the mark at markers and names of areas means.
+  function dueKey() {
+    const canvas = G.h("canvas", { class: "gm-swatch", "aria-hidden": "true" });
+    canvas.width = 68;
+    canvas.height = 48;
+    canvas.style.width = "34px";
+    canvas.style.height = "24px";
+    const ctx = canvas.getContext("2d");
+    ctx.scale(2, 2);
+    S().dueMark(ctx, 9, 20, 16);
+    return G.h("p", { class: "gm-due-key" }, canvas, G.h("span", { text: "逾期未核实(标在符号右上角、网格名称旁,放大后显示)" }));
   }
 
   async function refreshCounts() {
@@ -247,7 +243,7 @@
   }
 
   G.layers = {
-    render, veilOutside, initial, setVisible, update, inFilter, clearFilter, refreshCounts: G.debounce(refreshCounts, 1500),
+    render, veilOutside, initial, setVisible, update, clearFilter, refreshCounts: G.debounce(refreshCounts, 1500),
     get filter() {
       return filter;
     },

@@ -18,6 +18,7 @@ function open() {
     since = Math.max(since, data.sequence || 0);
     tell({ kind: "change", data });
   });
+  stream.addEventListener("presence", (event) => tell({ kind: "presence", data: JSON.parse(event.data) }));
   // The session has ended: pages ask to sign in again, and start the stream anew after that.
   stream.addEventListener("end", (event) => {
     stream.close();

@@ -27,6 +27,7 @@
       const stream = new EventSource(`${address}?since=${seen.sequence}`);
       stream.addEventListener("hello", (event) => hear({ kind: "hello", data: JSON.parse(event.data) }));
       stream.addEventListener("change", (event) => hear({ kind: "change", data: JSON.parse(event.data) }));
+      stream.addEventListener("presence", (event) => hear({ kind: "presence", data: JSON.parse(event.data) }));
       stream.addEventListener("end", (event) => {
         stream.close();
         hear({ kind: "end", data: JSON.parse(event.data) });
@@ -42,6 +43,7 @@
 
   function hear({ kind, data }) {
     if (kind === "lost") return G.emit("live", false);
+    if (kind === "presence") return G.emit("people", data.people);
     if (kind === "end") {
       G.emit("live", false);
       if (data.status === 401) G.emit("signed-out");
@@ -64,11 +66,13 @@
     mustReload = false;
     G.emit("sequence", seen.sequence);
     G.layers.refreshCounts();
-    if (all) {
+    if (all && !G.past.at) {
       G.tiles.refresh(G.app.catalogue.layers.map((one) => one.id));
       if (!G.edit.isBusy()) G.select.reload();
       return;
     }
+    // While the map stands in the past, the present waits.
+    if (G.past.at) return;
     const foreign = changes.filter((one) => !isMine(one));
     if (foreign.length) G.tiles.refresh([...new Set(foreign.map((one) => one.layer))]);
     for (const change of changes) touch(change);
@@ -78,6 +82,9 @@
   const mine = new Map();
   G.on("saved", ({ receipt }) => {
     if (receipt.feature) mine.set(receipt.feature.id, receipt.feature.properties.revision);
+  });
+  G.on("grid-saved", ({ receipt }) => {
+    for (const one of [...receipt.changed, ...receipt.created, ...receipt.retired]) mine.set(one.id, one.properties.revision);
   });
   const isMine = (change) => mine.get(change.id) === change.revision;
 

@@ -12,24 +12,29 @@
     const tool = (id, icon, title, run, extra = {}) =>
       G.h("button", { class: "gm-tool", id, type: "button", title, "aria-label": title, on: { click: run }, ...extra }, G.icon(icon));
     const canEdit = G.edit.editable().length > 0;
-    const canLocate = window.isSecureContext && "geolocation" in navigator;
+    const { permissions } = G.app.user;
     const root = G.h("div", { id: "gm", class: "gm" },
       G.h("div", { class: "gm-top" },
         tool("gm-open-left", "layers", "图层", () => G.panels.toggleLeft()),
         G.search.make(),
         G.h("div", { class: "gm-banner", id: "gm-banner", role: "alert", hidden: true }),
         G.h("div", { class: "gm-tools" },
+          G.h("button", { class: "gm-button", id: "gm-people", type: "button", hidden: true, on: { click: G.presence.list } }),
+          G.h("button", { class: "gm-button gm-button-warn", id: "gm-proposals", type: "button", hidden: true, on: { click: () => G.proposals.list() } }),
           G.h("button", { class: "gm-button gm-pending", id: "gm-pending", type: "button", hidden: true, on: { click: G.pending.openList } }),
+          permissions.includes("view_history") && G.h("button", { class: "gm-button", id: "gm-open-time", type: "button", title: "查看过去某一时刻的地图,或对比两个日期", on: { click: G.past.toggle } }, G.icon("clock", 18), "时间"),
           canEdit && G.h("button", { class: "gm-button", id: "gm-undo", type: "button", disabled: true, on: { click: G.edit.undo } }, G.icon("undo", 18), "撤销"),
           canEdit && G.h("button", { class: "gm-button gm-button-primary", id: "gm-add", type: "button", on: { click: G.edit.add } }, G.icon("plus", 18), "新增"))),
+      G.h("div", { class: "gm-past-banner", id: "gm-past-banner", role: "status", hidden: true }),
       G.h("nav", { class: "gm-panel gm-left", id: "gm-left", "aria-label": "图层" }),
       G.h("aside", { class: "gm-panel gm-right", id: "gm-right", "aria-label": "要素", hidden: true }),
       G.h("div", { class: "gm-bar", id: "gm-bar", role: "region", "aria-label": "编辑", hidden: true }),
+      G.h("div", { class: "gm-time", id: "gm-time", role: "region", "aria-label": "时间", hidden: true }),
       G.h("div", { class: "gm-zoom" },
         tool("gm-in", "plus", "放大", () => map.zoomIn()),
         tool("gm-out", "minus", "缩小", () => map.zoomOut()),
         tool("gm-home", "home", "全区", home),
-        canLocate && tool("gm-locate", "locate", "我的位置", locate)),
+        tool("gm-locate", "locate", "我的位置", locate)),
       G.h("footer", { class: "gm-status", id: "gm-status" },
         G.h("span", { class: "gm-badge gm-badge-sim", id: "gm-simulated", text: "模拟数据", hidden: true }),
         G.h("span", { id: "gm-live", class: "gm-live" }),
@@ -134,6 +139,8 @@
 
   let here = null;
   function locate() {
+    if (!window.isSecureContext) return G.toast("浏览器只在加密连接(HTTPS)下提供位置,本页不是。请联系系统管理员启用 HTTPS。", { kind: "warn", key: "locate" });
+    if (!("geolocation" in navigator)) return G.toast("这个浏览器不提供位置。", { kind: "warn", key: "locate" });
     navigator.geolocation.getCurrentPosition(
       ({ coords }) => {
         const at = [coords.latitude, coords.longitude];
@@ -244,11 +251,15 @@
     const draw = () => {
       const list = G.edit.undoable();
       const last = list[list.length - 1];
-      button.disabled = !last || G.edit.isBusy();
+      button.disabled = !last || G.edit.isBusy() || !!G.past.at;
       button.title = last ? `撤销:${last.title}` : "没有可撤销的操作";
     };
     G.on("undo", draw);
     G.on("editing", draw);
+    G.on("past", (at) => {
+      byId("gm-add").disabled = !!at;
+      draw();
+    });
     draw();
   }
 
@@ -285,6 +296,7 @@
         // Else this very key would close the question that it opens.
         event.preventDefault();
         if (G.edit.escape()) return;
+        if (!byId("gm-time").hidden && byId("gm-right").hidden) return G.past.close();
         if (G.select.current || !byId("gm-right").hidden) G.select.close();
       } else if (event.key === "/" && !isTyping) {
         event.preventDefault();
@@ -359,6 +371,8 @@
     });
     G.layers.veilOutside();
     G.live.start(G.app.catalogue.sequence);
+    G.presence.start();
+    G.proposals.start();
     G.pending.flush();
     if (!G.edit.resumeOpen() && place && place.layer && place.id) G.select.open(place.layer, place.id);
     document.body.dataset.ready = "true";

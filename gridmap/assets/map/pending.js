@@ -47,7 +47,7 @@
     },
   };
 
-  // A write: kind is create, patch, delete, verify, restore or undo. Its id is the idempotency key too.
+  // A write: kind is create, patch, delete, verify, restore, undo or grid. Its id is the idempotency key too.
   function operation(kind, layer, { element = null, etag = null, body = {}, base = null, title = "" } = {}) {
     return { id: G.uuid(), kind, layer, element, etag, body, base, title, at: new Date().toISOString(), tries: 0, state: "sending" };
   }
@@ -59,7 +59,9 @@
       case "create":
         return api.create(op.layer, op.body, op.id);
       case "patch":
-        return api.patch(op.layer, op.element, op.body, op.etag);
+        return api.merge(op.layer, op.element, op.body, op.etag);
+      case "grid":
+        return api.grid(op.layer, op.body.what, op.body.order);
       case "delete":
         return api.remove(op.layer, op.element, op.etag, op.body.reason);
       default:
@@ -69,17 +71,14 @@
 
   // Whether a refused repetition had in truth been stored the first time, its receipt lost on the way.
   function hasLanded(op, problem) {
-    if (op.tries < 2) return null;
+    if (op.tries < 2 || op.kind === "patch") return null;
     if (op.kind === "delete" && problem.status === 404) return { feature: null, warnings: [], etag: null };
+    // A grid that was split or merged is gone, and its new ones are on the map.
+    if (op.kind === "grid" && problem.status === 404) return { changed: [], created: [], retired: [], warnings: [], sequence: null };
     const theirs = problem.body.theirs;
     if (problem.status !== 412 || !theirs || theirs.properties.updated_by !== G.app.user.username) return null;
     if (op.base && theirs.properties.revision !== op.base.properties.revision + 1) return null;
-    if (op.kind === "patch") {
-      const wanted = Object.entries(op.body.properties || {});
-      const isIt = wanted.every(([name, value]) => G.same(theirs.properties[name] ?? null, value)) &&
-        (!op.body.geometry || G.same(theirs.geometry, op.body.geometry));
-      if (!isIt) return null;
-    }
+    if (op.kind === "grid") return { changed: [theirs], created: [], retired: [], warnings: [], sequence: null };
     return { feature: theirs, warnings: [], etag: problem.body.etag || `"${theirs.properties.revision}"` };
   }
 
@@ -94,7 +93,7 @@
   function done(op, receipt) {
     drop(op);
     rebase(op, receipt);
-    G.emit("saved", { op, receipt });
+    G.emit(op.kind === "grid" ? "grid-saved" : "saved", { op, receipt });
     return { receipt };
   }
 
@@ -139,7 +138,7 @@
     }
     const landed = hasLanded(op, error);
     if (landed) return done(op, landed);
-    const isConflict = error.status === 412 || (error.status === 404 && op.kind === "patch");
+    const isConflict = error.status === 412 || (error.status === 409 && "is_deleted" in error.body);
     if (isConflict) {
       put({ ...op, state: "conflict", message: "与他人的修改冲突" });
       // Found while nobody was looking: it waits in the list until the person opens it.

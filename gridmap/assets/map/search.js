@@ -2,8 +2,6 @@
 "use strict";
 (function (G) {
   const LIMIT = 20;
-  // With a grid chosen, hits elsewhere are left out here: ask for more, so that enough remain.
-  const LIMIT_IN_GRID = 50;
   let abort = null;
   let results = [];
   let active = -1;
@@ -48,8 +46,8 @@
       abort = new AbortController();
       try {
         const { filter } = G.layers;
-        const answer = await G.api.search(text, { limit: filter ? LIMIT_IN_GRID : LIMIT }, abort.signal);
-        results = answer.results.filter((one) => G.app.layers[one.layer] && G.layers.inFilter(one.center)).slice(0, LIMIT);
+        const answer = await G.api.search(text, { limit: LIMIT, grid: filter && `${filter.layer.id}:${filter.code}` }, abort.signal);
+        results = answer.results.filter((one) => G.app.layers[one.layer]);
         answered = text;
         draw(filter);
         if (isHurried) pick(0);

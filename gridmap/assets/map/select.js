@@ -74,7 +74,7 @@
   }
 
   async function clicked(event) {
-    if (G.edit.isBusy()) return G.edit.clickedBeside();
+    if (G.edit.isBusy()) return G.edit.clickedBeside(event);
     const layers = clickableLayers().map((one) => one.id);
     if (!layers.length) return;
     if (abort) abort.abort();
@@ -82,7 +82,7 @@
     const asked = ++state.asked;
     const started = performance.now();
     try {
-      const answer = await G.api.identify(event.latlng.lng, event.latlng.lat, degrees(event.latlng, tolerancePixels(event)), layers, abort.signal);
+      const answer = await G.api.identify(event.latlng.lng, event.latlng.lat, degrees(event.latlng, tolerancePixels(event)), layers, abort.signal, G.past.at);
       if (asked !== state.asked) return;
       const hits = ranked(answer.features || []);
       state.hits = hits;
@@ -103,7 +103,8 @@
     state.current = { layer, id: feature.id, feature, etag: null, grids: null, mayEdit: null, reason: null };
     drawOutline(feature.geometry);
     G.details.render();
-    await reload();
+    if (G.past.at) G.emit("selected", state.current);
+    else await reload();
   }
 
   async function open(layerId, id, { fly = false, hits = [] } = {}) {
@@ -113,7 +114,7 @@
     const asked = ++state.asked;
     G.details.loading(layer);
     try {
-      const answer = await G.api.element(layerId, id);
+      const answer = G.past.at ? await G.api.asOf(layerId, id, G.past.at) : await G.api.element(layerId, id);
       if (asked !== state.asked) return;
       take(layer, answer);
       if (fly) flyTo(answer.feature.geometry, layer);
@@ -140,7 +141,7 @@
   // Ask again for the open element; keeps the tab that is open.
   async function reload() {
     const { current } = state;
-    if (!current || current.isGone) return;
+    if (!current || current.isGone || G.past.at) return;
     const asked = state.asked;
     try {
       const answer = await G.api.element(current.layer.id, current.id);

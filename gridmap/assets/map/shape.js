@@ -123,6 +123,14 @@
         changed();
         if (!map.getBounds().contains([lat, lon])) map.panTo([lat, lon], { animate: false });
       },
+      setGeometry(next) {
+        if (next.type === "Point") return session.setPoint(...next.coordinates);
+        shape.setLatLngs(L.GeoJSON.geometryToLayer({ type: "Feature", properties: {}, geometry: next }).getLatLngs());
+        // The handles of the vertices are made anew.
+        shape.pm.disable();
+        shape.pm.enable();
+        changed();
+      },
       stop() {
         shape.off();
         if (shape.pm) shape.pm.disable();
@@ -140,8 +148,8 @@
     if (drawing) drawing(null);
   }
 
-  // Let somebody draw a new shape; answers its geometry, or null when given up.
-  function draw(layer) {
+  // Let somebody draw a new shape (of the layer's kind, or `kind`); answers its geometry, or null when given up.
+  function draw(layer, kind = layer.geometry) {
     stop();
     const { map } = G.app;
     showGuides(layer, null);
@@ -160,23 +168,23 @@
       };
       drawing = finish;
       map.on("pm:create", created);
-      map.pm.enableDraw(DRAW[layer.geometry], {
+      map.pm.enableDraw(DRAW[kind], {
         snappable: true,
         snapDistance: 14,
         tooltips: !L.Browser.mobile,
         continueDrawing: false,
-        allowSelfIntersection: S().isLine(layer),
+        allowSelfIntersection: kind === "MultiLineString",
         markerStyle: { icon: icon(layer.symbol), pane: "gm-edit-markers" },
         templineStyle: { ...pathStyle(), fill: false },
         hintlineStyle: { ...pathStyle(), dashArray: "5 5", fill: false },
         pathOptions: pathStyle(),
-        finishOn: S().isLine(layer) ? "dblclick" : null,
+        finishOn: kind === "MultiLineString" ? "dblclick" : null,
       });
     });
   }
 
   // --- the floating bar ---------------------------------------------------------------------------------------
-  function bar({ text, point = null, onSave = null, onCancel }) {
+  function bar({ text, point = null, coordinates = null, note = null, onSave = null, onCancel }) {
     const host = document.getElementById("gm-bar");
     const save = onSave && G.h("button", { class: "gm-button gm-button-primary", type: "button", text: "保存", on: { click: onSave } });
     const number = (label, value, run) => {
@@ -190,8 +198,10 @@
     }
     G.replace(host,
       G.h("p", { class: "gm-bar-text", text }),
+      note,
       inputs.length > 0 && G.h("div", { class: "gm-bar-point" }, inputs),
-      G.h("div", { class: "gm-bar-buttons" }, save, G.h("button", { class: "gm-button", type: "button", text: "取消", on: { click: onCancel } })));
+      G.h("div", { class: "gm-bar-buttons" }, save,
+        coordinates && G.h("button", { class: "gm-button", type: "button", text: "坐标…", title: "用文字输入或修改坐标", on: { click: () => askCoordinates(coordinates) } }), G.h("button", { class: "gm-button", type: "button", text: "取消", on: { click: onCancel } })));
     host.hidden = false;
     // The control that was pressed is gone: the keyboard goes on here.
     host.tabIndex = -1;
@@ -210,5 +220,61 @@
     };
   }
 
-  G.shape = { edit, draw, stop, bar, hints: HINTS, isDrawing: () => !!drawing, sinceDrag: () => performance.now() - lastDrag };
+  // --- without the map: positions as text ------------------------------------------------------------------------
+  const LEAST = { Point: 1, MultiLineString: 2, MultiPolygon: 3 };
+
+  // The positions of a simple shape; null for one of several parts or with holes, which only the map can edit.
+  function positionsOf(geometry) {
+    if (!geometry) return [];
+    const parts = geometry.coordinates;
+    switch (geometry.type) {
+      case "Point": return [parts];
+      case "LineString": return parts;
+      case "MultiLineString": return parts.length === 1 ? parts[0] : null;
+      case "Polygon": return parts.length === 1 ? parts[0].slice(0, -1) : null;
+      case "MultiPolygon": return parts.length === 1 && parts[0].length === 1 ? parts[0][0].slice(0, -1) : null;
+      default: return null;
+    }
+  }
+
+  function shapeOf(kind, positions) {
+    if (kind === "Point") return { type: "Point", coordinates: positions[0] };
+    if (kind === "MultiLineString") return { type: "MultiLineString", coordinates: [positions] };
+    return { type: "MultiPolygon", coordinates: [[[...positions, positions[0]]]] };
+  }
+
+  // {positions} or {fault}: a line of text for each, longitude first.
+  function readPositions(kind, text) {
+    const lines = text.split(/\n/).map((one) => one.trim()).filter(Boolean);
+    const positions = lines.map((one) => one.split(/[\s,,]+/).map(Number));
+    const wrong = positions.findIndex((one) => one.length !== 2 || !one.every(Number.isFinite) || Math.abs(one[0]) > 180 || Math.abs(one[1]) > 90);
+    if (wrong >= 0) return { fault: `第 ${wrong + 1} 行应为“经度,纬度”,如 121.473500,30.918200。` };
+    if (positions.length < LEAST[kind]) return { fault: `至少需要 ${LEAST[kind]} 个点。` };
+    if (kind === "Point" && positions.length > 1) return { fault: "只需要一个点。" };
+    return { positions };
+  }
+
+  async function askCoordinates({ kind, read, write }) {
+    const now = positionsOf(read());
+    if (now === null) return G.toast("该图形有多个部分或空洞,请在地图上修改。", { kind: "warn" });
+    const area = G.h("textarea", { class: "gm-input", id: "gm-positions", rows: "10", spellcheck: "false" });
+    area.value = now.map(([lon, lat]) => `${lon},${lat}`).join("\n");
+    const fault = G.h("p", { class: "gm-fault", role: "alert" });
+    const check = () => {
+      fault.textContent = readPositions(kind, area.value).fault || "";
+      return !fault.textContent;
+    };
+    const answer = await G.dialogs.ask({
+      title: "用文字输入坐标",
+      content: [G.h("label", { class: "gm-label", for: "gm-positions", text: "每行一个点:经度,纬度(WGS 84)" }), area, fault],
+      buttons: [{ title: "取消", value: false }, { title: "使用这些坐标", value: true, kind: "primary", check }],
+      onOpen: () => area.focus(),
+    });
+    if (answer === true) write(shapeOf(kind, readPositions(kind, area.value).positions));
+  }
+
+  // Finish the drawing that is going on with a shape that was typed.
+  const supply = (geometry) => drawing && drawing(geometry);
+
+  G.shape = { edit, draw, supply, stop, bar, hints: HINTS, isDrawing: () => !!drawing, sinceDrag: () => performance.now() - lastDrag };
 })(window.Gridmap);

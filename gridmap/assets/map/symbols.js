@@ -168,6 +168,6 @@
   }
 
   G.symbols = {
-    scaled, symbolFor, marker, markerSize, drawSprite, lineWidth, strokeLine, swatch, cases, isPoint, isLine, isArea, isDark, darker,
+    scaled, symbolFor, marker, dueMark, markerSize, drawSprite, lineWidth, strokeLine, swatch, cases, isPoint, isLine, isArea, isDark, darker,
   };
 })(window.Gridmap);

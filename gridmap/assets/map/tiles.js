@@ -16,6 +16,8 @@
   const sourceOf = new Map();
   let view = null;
   let failures = 0;
+  // What is added to each address while the map stands at a time in the past.
+  let moment = "";
   let hasLand = true;
 
   function rank(layer) {
@@ -56,7 +58,7 @@
   }
 
   async function ask(collections, z, x, y, signal) {
-    const path = `${G.root}/ogc/tiles/WebMercatorQuad/${z}/${y}/${x}?collections=${collections.join(",")}`;
+    const path = `${G.root}/ogc/tiles/WebMercatorQuad/${z}/${y}/${x}?collections=${collections.join(",")}${moment}`;
     let answer;
     try {
       // The browser keeps tiles and asks with their ETag: what did not change answers 304.
@@ -259,8 +261,14 @@
       const theFont = isWide(layer) ? font(layout.zoom >= 12 ? 16 : 14, 600) : font(layer.grid ? 12 : 11);
       const { width, ascent, descent } = textBox(layout.scratch, text, theFont);
       const anchor = geom[0][0];
-      const box = { minX: anchor.x - width / 2 - 4, maxX: anchor.x + width / 2 + 4, minY: anchor.y - ascent, maxY: anchor.y + descent };
-      const draw = writer(text, theFont, S().darker(layer.symbol.color), -width / 2, (ascent - descent) / 2);
+      const isDue = layout.zoom >= DUE_MIN_ZOOM && !!feature.props.due;
+      const box = { minX: anchor.x - width / 2 - 4, maxX: anchor.x + width / 2 + (isDue ? 22 : 4), minY: anchor.y - ascent, maxY: anchor.y + descent };
+      const write = writer(text, theFont, S().darker(layer.symbol.color), -width / 2, (ascent - descent) / 2);
+      const draw = (ctx) => {
+        write(ctx);
+        // The same mark that markers bear, beside the name.
+        if (isDue) S().dueMark(ctx, width / 2 + 3, 8, 16);
+      };
       return [{ anchor, bboxes: [box], draw }];
     },
   });
@@ -416,6 +424,11 @@
     setLand(isOn) {
       hasLand = isOn;
       repaint();
+    },
+    // Show the layers as they stood at a time (RFC 3339), or as they are (null).
+    setTime(at) {
+      moment = at ? `&datetime=${encodeURIComponent(at)}` : "";
+      refresh(allLayers().map((one) => one.id));
     },
     failures: () => failures,
     get layer() {
