@@ -33,6 +33,7 @@ from gridmap.api import (
     grids,
     merging,
     openapi,
+    packs,
     past,
     photos,
     presence,
@@ -151,7 +152,7 @@ def _api(get_district: GetDistrict) -> Router:
     table.add(f"{photo}/{{photo}}", {"GET": photos.shown, "DELETE": photos.delete})
     _together(table)
     table.add("/api/jobs/{id}", {"GET": district.job, "DELETE": district.cancel_job})
-    for path, handlers in (*coverage.ROUTES, *scenarios.ROUTES):
+    for path, handlers in (*coverage.ROUTES, *scenarios.ROUTES, *packs.ROUTES):
         table.add(path, handlers)
     return table.router()
 
