@@ -34,19 +34,14 @@ SCRIPTS = (
     "select", "details", "history", "photos", "shape", "edit", "presence", "proposals", "grids", "past", "compare",
     "layers", "search", "live", "main",
 )  # fmt: skip
-# Between those and the last, for maps that show instead of edit.
+# What the map of the coverage page has beside these; they come before the last, which opens the map.
+COVERAGE_SCRIPTS = ("coverage-marks", "coverage", "whatif")
+# The same for maps that show to a room instead of being worked on, by their mode.
 SHOW_SCRIPTS = {
     "overview": ("scene", "overview"),
     "present": ("scene", "swipe", "present"),
     "story": ("scene", "story"),
 }
-
-
-def scripts_of(mode: str) -> tuple[str, ...]:
-    """The scripts of a map of this mode, in the order in which they stand on each other."""
-    return (*SCRIPTS[:-1], *SHOW_SCRIPTS.get(mode, ()), SCRIPTS[-1])
-# What the map of the coverage page has beside these; they come before the last, which opens the map.
-COVERAGE_SCRIPTS = ("coverage-marks", "coverage", "whatif")
 
 
 def asset_version(folder: Path = FOLDER) -> str:
@@ -96,7 +91,8 @@ def _localised() -> None:
 
 def scripts_of(mode: str) -> tuple[str, ...]:
     """The scripts that a page's map starts, in order."""
-    return (*SCRIPTS[:-1], *COVERAGE_SCRIPTS, SCRIPTS[-1]) if mode == "coverage" else SCRIPTS
+    more = COVERAGE_SCRIPTS if mode == "coverage" else SHOW_SCRIPTS.get(mode, ())
+    return (*SCRIPTS[:-1], *more, SCRIPTS[-1])
 
 
 def make_map(*, mode: str = "map") -> folium.Map:

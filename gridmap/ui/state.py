@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 import streamlit as st
 
 from gridmap.domain.roles import User
+from gridmap.ui.coverage_work import CoverageWork
 from gridmap.ui.element_work import Download, ElementsWork
 from gridmap.ui.grid_work import GridsWork
+from gridmap.ui.show_work import ShowWork
 
 _KEY = "gridmap"
 
@@ -37,6 +39,8 @@ class State:
     elements : edits and imports that are not stored yet
     package : the work package that was made last and waits to be taken
     grids : edits of grids that were tried or stored
+    coverage : the scenario in the hand, a solve underway
+    show : what is open on the overview and the pages of stories
     """
 
     username: str
@@ -48,6 +52,8 @@ class State:
     elements: ElementsWork = field(default_factory=ElementsWork)
     package: Download | None = None
     grids: GridsWork = field(default_factory=GridsWork)
+    coverage: CoverageWork = field(default_factory=CoverageWork)
+    show: ShowWork = field(default_factory=ShowWork)
 
 
 def of(user: User) -> State:

@@ -70,7 +70,8 @@ def test_scripts_load_after_what_they_stand_on() -> None:
 
 def test_every_script_of_the_folder_is_loaded_or_a_worker() -> None:
     scripts = {file.stem for file in FOLDER.glob("*.js")}
-    assert scripts == {*shell.SCRIPTS, *shell.COVERAGE_SCRIPTS, shell.BOOT, "live-worker"}
+    shown = {one for names in shell.SHOW_SCRIPTS.values() for one in names}
+    assert scripts == {*shell.SCRIPTS, *shell.COVERAGE_SCRIPTS, *shown, shell.BOOT, "live-worker"}
 
 
 def test_the_version_changes_with_the_files(tmp_path: Path) -> None:

@@ -54,9 +54,8 @@
       onEachFeature(feature, shape) {
         const area = areas.get(feature.properties.code);
         if (!area) return;
-        const words = document.createElement("span");
-        words.textContent = `${area.name} ${area.text}`;
-        shape.bindTooltip(words, { sticky: true, className: "gm-overview-tip" });
+        shape.on("mousemove", (event) => tip(event, `${area.name} ${area.text}`));
+        shape.on("mouseout", () => (tipBox().hidden = true));
         shape.on("click", () => G.scene.tell({ kind: "area", layer: asked.layer, code: area.code }));
         if (asked.layer === "town") labels.push(label(shape, area));
       },
@@ -65,6 +64,24 @@
     choose();
     legend();
     document.body.dataset.scene = asked.key;
+  }
+
+  function tipBox() {
+    let box = document.getElementById("gm-overview-tip");
+    if (!box) {
+      box = G.h("div", { class: "gm-overview-tip", id: "gm-overview-tip", hidden: true });
+      document.getElementById("gm").append(box);
+    }
+    return box;
+  }
+
+  function tip(event, text) {
+    const box = tipBox();
+    box.hidden = false;
+    box.textContent = text;
+    const { x, y } = event.containerPoint;
+    box.style.left = `${Math.min(x + 16, window.innerWidth - box.offsetWidth - 8)}px`;
+    box.style.top = `${Math.max(8, y - 44)}px`;
   }
 
   function label(shape, area) {
