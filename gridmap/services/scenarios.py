@@ -335,6 +335,9 @@ class _Applier:
         return {"element": each.id, "status": "done", "message": "已移动"}
 
     def _add(self, index: int, each: Add) -> dict[str, Any]:
+        earlier = self._standing(each)
+        if earlier is not None:
+            return {"element": earlier, "status": "done", "message": "已在此前新增"}
         names = {one.name for one in self.layer.fields}
         given = {
             "code": self._next_code(),
@@ -348,11 +351,18 @@ class _Applier:
         if "officer_count" in names and "officer_count" not in given:
             given["officer_count"] = 0
         receipt = elements.create(
-            self.district, self.user, self.layer_id, given, shapely.Point(each.lon, each.lat), reason=self.reason,
-            idempotency_key=f"scenario-{self.one.id}-{self.one.revision}-{index}",
-        )  # fmt: skip
-        is_new = "已新增" if not receipt.is_repeat else "已在此前新增"
-        return {"element": receipt.element.id, "status": "done", "message": f"{is_new} {receipt.element.code or ''}"}
+            self.district, self.user, self.layer_id, given, shapely.Point(each.lon, each.lat), reason=self.reason
+        )
+        return {"element": receipt.element.id, "status": "done", "message": f"已新增 {receipt.element.code or ''}"}
+
+    def _standing(self, each: Add) -> str | None:
+        """The element that an earlier application of this addition made: at the very place, under its name."""
+        frame = self.district.frames.frame(self.layer_id)
+        place = shapely.Point(each.lon, each.lat)
+        for at in frame.query(place, predicate="intersects"):
+            if not each.name or frame.arrays.name[at] == each.name:
+                return str(frame.arrays.id[at])
+        return None
 
     def _next_code(self) -> str | None:
         """The code after the highest of those numbered alike, such as JWZ41 after JWZ40."""
