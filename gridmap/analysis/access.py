@@ -13,6 +13,8 @@ from gridmap.errors import InvalidInput
 Floats = NDArray[np.float64]
 
 _BLOCK = 500_000
+_SPARSE_SHARE = 0.2
+"""Below this share of pairs within reach, going through them alone is faster than through the matrix."""
 
 
 def two_step_fca(cost: ArrayLike, demand: ArrayLike, supply: ArrayLike, within: float) -> Floats:
@@ -74,10 +76,33 @@ def e2sfca(
         raise InvalidInput("supply is negative, NaN or infinite", zh="供给量须为有效的非负数。")
     if not (matrix >= 0).all():
         raise InvalidInput("cost is negative or NaN; use inf for unreachable", zh="成本矩阵含负数或空值。")
-    weight = _band_weights(matrix, _bands(bands))
-    crowd = people @ weight
-    share = np.divide(amount, crowd, out=np.zeros(len(amount)), where=crowd > 0)
-    return weight @ share
+    steps = _bands(bands)
+    near = matrix <= np.float64(steps[-1][0])
+    if np.count_nonzero(near) < _SPARSE_SHARE * matrix.size:
+        return _shared_out_sparse(matrix, near, people, amount, steps)
+    weight = _band_weights(matrix, steps)
+    return weight @ _per_head(amount, people @ weight)
+
+
+def _per_head(amount: Floats, crowd: Floats) -> Floats:
+    return np.divide(amount, crowd, out=np.zeros(len(amount)), where=crowd > 0)
+
+
+def _shared_out_sparse(
+    cost: NDArray[np.floating],
+    near: NDArray[np.bool_],
+    people: Floats,
+    amount: Floats,
+    steps: list[tuple[float, float]],
+) -> Floats:
+    """Both steps over the pairs within reach alone."""
+    pair = np.flatnonzero(near)
+    row, column = np.divmod(pair, cost.shape[1])
+    value = cost.ravel()[pair] if cost.flags.c_contiguous else cost[row, column]
+    uppers, weights = np.array(steps).T
+    weight = weights[np.searchsorted(uppers, value)]  # the first upper cost that is not below it
+    crowd = np.bincount(column, people[row] * weight, minlength=len(amount))
+    return np.bincount(row, weight * _per_head(amount, crowd)[column], minlength=len(people))
 
 
 def lorenz(values: ArrayLike, weight: ArrayLike) -> tuple[Floats, Floats]:
