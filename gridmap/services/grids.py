@@ -766,7 +766,9 @@ def _run(
             zh = f"“{code}”的改动超出您的责任区,请联系相邻网格的民警或网格管理员。"
             raise access.refuse(district, user, "edit outside the own area", f"{plan.layer.id}/{code}", zh=zh)
         if dry_run or not is_within:
-            partition.check_together(district, plan.layer, [*plan.changed, *plan.created, *plan.retired])
+            written = [*plan.changed, *plan.created, *plan.retired]
+            told = partition.check_together(district, plan.layer, written)
+            receipt = replace(receipt, warnings=(*receipt.warnings, *told))
         if dry_run:
             return receipt
         if not is_within:
@@ -884,7 +886,7 @@ def _store(district: District, user: User, plan: Plan, reason: str, also: Also |
         if any(present[one.id].revision != one.revision for one in (*plan.changed, *plan.retired)):
             return None
         _refuse_taken_codes(commit, plan)
-        partition.check_together(district, layer, [*plan.changed, *plan.created, *plan.retired])
+        told = partition.check_together(district, layer, [*plan.changed, *plan.created, *plan.retired])
         retired = stored.save(commit, plan.retired, Operation.DELETE, bases=_bases(plan.retired))
         changed = stored.save(commit, plan.changed, Operation.UPDATE, bases=_bases(plan.changed))
         created = stored.save(commit, plan.created, Operation.CREATE)
@@ -894,7 +896,8 @@ def _store(district: District, user: User, plan: Plan, reason: str, also: Also |
         if also is not None:
             also(commit)
         sequence = commit.sequence
-    return GridReceipt(tuple(changed), tuple(created), tuple(retired), plan.warnings, sequence)
+    warnings = (*plan.warnings, *told)
+    return GridReceipt(tuple(changed), tuple(created), tuple(retired), warnings, sequence)
 
 
 def _bases(grids: Sequence[Element]) -> list[int | None]:

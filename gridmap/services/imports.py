@@ -33,7 +33,7 @@ from gridmap.domain.roles import Permission, User
 from gridmap.errors import InvalidInput, NotFound, StateConflict
 from gridmap.exchange import Limits, SourceTable, datum_suspicion, read_table
 from gridmap.exchange.table import plain_values
-from gridmap.services import access, columns, membership
+from gridmap.services import access, columns, membership, partition
 from gridmap.services.district import District
 from gridmap.services.jobs import JobContext
 from gridmap.services.near import near_pairs
@@ -698,6 +698,7 @@ class _Planner:
         self.geometry[good] = mended
         self._refuse_overlaps(report, good, others)
         self._refuse_outside(report, good)
+        self._refuse_children_outside(good, rest)
         if report.gaps:
             self.warnings.append(
                 f"导入后仍有 {len(report.gaps)} 处、共 {report.gap_m2:,.0f} 平方米没有被任何{self.layer.title}覆盖,"
@@ -750,6 +751,28 @@ class _Planner:
             else:
                 # an outline of the whole district comes from elsewhere and never fits to the metre
                 self.remark(int(good[piece.i]), "geometry", "outside_parent", message)
+
+    def _refuse_children_outside(self, good: np.ndarray, rest: np.ndarray) -> None:
+        """Areas of the layer below that lay in one grid must not come to lie in two."""
+        living, known = self.frame.arrays.geometry, self.match[good] >= 0
+        moved = ~known
+        moved[known] = ~_is_same_place(self.geometry[good[known]], living[self.match[good[known]]])
+        if not moved.any():
+            return
+        rows = good[moved]
+        old = living[self.match[rows[self.match[rows] >= 0]]]
+        ground = shapely.union_all([*old, *self.geometry[rows]])
+        before, after = living[self.frame.living], np.concatenate([self.geometry[good], rest])
+        for child, positions in partition.children_outside(
+            self.district, self.layer, ground, before, after
+        ):
+            arrays = self.district.frames.frame(child.id).arrays
+            for position in positions:
+                code = arrays.code[position] or arrays.name[position]
+                shared = shapely.area(shapely.intersection(self.geometry[rows], arrays.geometry[position]))
+                for at in rows[shared > 0].tolist():
+                    message = f"下级{child.title}“{code}”会跨越新边界,请沿其边界划分,或先调整{child.title}"
+                    self.refuse(at, "geometry", "child_outside", message)
 
     # --- what changes ---
 

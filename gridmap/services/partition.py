@@ -79,13 +79,12 @@ def check(district: District, layer: Layer, element: Element) -> list[str]:
     GridOverlapError
         It overlaps another grid by more than 1 m².
     OutsideParentError
-        More than 1 m² of it lies outside the parent layer.
+        More than 1 m² of it lies outside the parent layer, and that is a partition too.
     """
     if not layer.is_partition:
         return []
     _refuse_overlap(district, layer, element)
-    _refuse_outside(district, layer, element)
-    return _lost_ground(district, layer, element)
+    return [*_outside(district, layer, element), *_lost_ground(district, layer, element)]
 
 
 class GroundLostError(StateConflict):
@@ -128,9 +127,9 @@ def parent_of(district: District, layer: Layer, geometry: BaseGeometry) -> BaseG
     return parents.arrays.geometry[hits[int(np.argmax(shared))]]
 
 
-def check_together(district: District, layer: Layer, written: Sequence[Element]) -> None:
+def check_together(district: District, layer: Layer, written: Sequence[Element]) -> list[str]:
     """
-    Refuse grids written in one commit when the partition would be worse than it is.
+    Refuse grids written in one commit when the partition would be worse than it is; warnings (Chinese) otherwise.
 
     Nothing is projected: neighbours share their vertices with each other, but not with the parent, and a
     border bends between vertices when it is projected.
@@ -141,7 +140,7 @@ def check_together(district: District, layer: Layer, written: Sequence[Element])
         By more than 1 m².
     """
     if not layer.is_partition or not written:
-        return
+        return []
     frame = district.frames.frame(layer.id)
     is_own = np.isin(frame.arrays.id.astype(str), [one.id for one in written]) & ~frame.is_hidden
     old = dict(zip(frame.arrays.id[is_own], _sound(frame.arrays.geometry[is_own]), strict=True))
@@ -152,10 +151,12 @@ def check_together(district: District, layer: Layer, written: Sequence[Element])
     codes = [*(one.code for one in new.values()), *frame.arrays.code[around[~is_own[around]]]]
     within = _parents_ground(district, layer, ground)
     _refuse_worse([*old.values(), *others], [*(one.geometry for one in new.values()), *others], codes, within)
+    warnings: list[str] = []
     for one in new.values():
         if one.id not in old or not shapely.equals_identical(old[one.id], one.geometry):
-            _refuse_outside_own(district, layer, one, old.get(one.id))
+            warnings += _outside_own(district, layer, one, old.get(one.id))
     _refuse_children_outside(district, layer, ground, old, new)
+    return warnings
 
 
 def _sound(areas: np.ndarray) -> np.ndarray:
@@ -213,21 +214,33 @@ def _overlaps(areas: Sequence[BaseGeometry], unit: float) -> PartitionReport:
     )
 
 
-def _refuse_outside_own(
+def _outside_own(
     district: District, layer: Layer, element: Element, before: BaseGeometry | None
-) -> None:
+) -> list[str]:
     parent = parent_of(district, layer, element.geometry if before is None else before)
     if parent is None or layer.parent is None:
-        return
+        return []
     was = 0.0 if before is None else area_m2(shapely.difference(before, parent))
     outside = area_m2(shapely.difference(element.geometry, parent))
-    if outside > was + TOLERANCE_M2:
-        title = district.catalogue.layer(layer.parent).title
-        raise OutsideParentError(
-            f"{outside:,.0f} m² of {element.code} lie outside its {layer.parent}; edit its boundary",
-            zh=f"“{element.code}”有 {outside:,.0f} 平方米超出所属“{title}”,未保存,请调整边界。",
-            area_m2=round(outside, 1),
-        )
+    if outside <= was + TOLERANCE_M2:
+        return []
+    return _told_outside(district.catalogue.layer(layer.parent), element, outside)
+
+
+def _told_outside(parent: Layer, element: Element, outside: float) -> list[str]:
+    """
+    A warning, or OutsideParentError where the parent is a partition, with neighbours who answer for that ground.
+
+    The outline of a whole district comes from elsewhere and never fits to the metre.
+    """
+    title = f"“{element.code}”有 {outside:,.0f} 平方米超出所属“{parent.title}”"
+    if not parent.is_partition:
+        return [title]
+    raise OutsideParentError(
+        f"{outside:,.0f} m² of {element.code} lie outside its {parent.id}; edit its boundary",
+        zh=f"{title},未保存,请调整边界。",
+        area_m2=round(outside, 1),
+    )
 
 
 def _refuse_children_outside(
@@ -237,33 +250,62 @@ def _refuse_children_outside(
     old: Mapping[str, BaseGeometry],
     new: Mapping[str, Element],
 ) -> None:
-    before, after = list(old.values()), [one.geometry for one in new.values()]
+    after = [one.geometry for one in new.values()]
+    for child, positions in children_outside(district, layer, ground, list(old.values()), after):
+        codes = district.frames.frame(child.id).arrays.code
+        out = [codes[at] for at in positions]
+        named = "、".join(f"“{one}”" for one in out[:5])
+        raise ChildOutsideError(
+            f"{len(out)} area(s) of {child.id} would reach over the border: {', '.join(out[:5])}; edit them first",
+            zh=f"{len(out)} 个{child.title}会跨越新边界({named}),未保存。边界应沿{child.title}的边界移动,或先调整{child.title}。",
+            child_layer=child.id,
+            child_codes=out,
+        )
+
+
+def children_outside(
+    district: District,
+    layer: Layer,
+    ground: BaseGeometry,
+    before: Sequence[BaseGeometry],
+    after: Sequence[BaseGeometry],
+) -> list[tuple[Layer, list[int]]]:
+    """
+    Areas of each layer below that would reach over a border, by more than 1 m² further than they do.
+
+    Parameters
+    ----------
+    ground : where grids of `layer` change
+    before, after : the grids there, as they are and as they would be
+
+    Returns
+    -------
+    The child layers that have such areas, with these areas' positions in their frames.
+    """
+    found = []
+    trees = shapely.STRtree(list(before)), shapely.STRtree(list(after))
     for child in district.catalogue:
         if child.parent != layer.id or not child.is_partition:
             continue
         frame = district.frames.frame(child.id)
         out = []
         for at in frame.query(ground, predicate="intersects"):
-            area = frame.arrays.geometry[at]
-            if _outside_best(area, after) > _outside_best(area, before) + TOLERANCE_M2:
-                out.append(frame.arrays.code[at])
+            was, would = (_outside_best(frame.arrays.geometry[at], tree) for tree in trees)
+            if would > was + TOLERANCE_M2:
+                out.append(int(at))
         if out:
-            named = "、".join(f"“{one}”" for one in out[:5])
-            raise ChildOutsideError(
-                f"{len(out)} area(s) of {child.id} would reach over the border: {', '.join(out[:5])}; edit them first",
-                zh=f"{len(out)} 个{child.title}会跨越新边界({named}),未保存。边界应沿{child.title}的边界移动,或先调整{child.title}。",
-                child_layer=child.id,
-                child_codes=out,
-            )
+            found.append((child, out))
+    return found
 
 
-def _outside_best(area: BaseGeometry, grids: Sequence[BaseGeometry]) -> float:
+def _outside_best(area: BaseGeometry, grids: shapely.STRtree) -> float:
     """What of an area lies, among these grids, outside the one that has most of it, m²."""
-    if not len(grids):
+    near = grids.geometries[grids.query(area, predicate="intersects")]
+    if not len(near):
         return 0.0
-    shared = shapely.area(shapely.intersection(np.array(grids, dtype=object), area))
-    inside = shapely.intersection(area, shapely.union_all(list(grids)))
-    return area_m2(shapely.difference(inside, grids[int(np.argmax(shared))]))
+    shared = shapely.area(shapely.intersection(near, area))
+    inside = shapely.intersection(area, shapely.union_all(near))
+    return area_m2(shapely.difference(inside, near[int(np.argmax(shared))]))
 
 
 def _refuse_overlap(district: District, layer: Layer, element: Element) -> None:
@@ -282,21 +324,17 @@ def _refuse_overlap(district: District, layer: Layer, element: Element) -> None:
             )
 
 
-def _refuse_outside(district: District, layer: Layer, element: Element) -> None:
+def _outside(district: District, layer: Layer, element: Element) -> list[str]:
     if layer.parent is None:
-        return
+        return []
     parents = district.frames.frame(layer.parent)
     if len(parents) == 0:
-        return
+        return []
     near = parents.arrays.geometry[parents.query(element.geometry, predicate="intersects")]
     outside = area_m2(shapely.difference(element.geometry, shapely.union_all(near)))
-    if outside > TOLERANCE_M2:
-        parent = district.catalogue.layer(layer.parent)
-        raise OutsideParentError(
-            f"{outside:,.0f} m² of {element.code} lie outside layer {parent.id}; edit its boundary",
-            zh=f"“{element.code}”有 {outside:,.0f} 平方米超出“{parent.title}”范围,未保存,请调整边界。",
-            area_m2=round(outside, 1),
-        )
+    if outside <= TOLERANCE_M2:
+        return []
+    return _told_outside(district.catalogue.layer(layer.parent), element, outside)
 
 
 def _lost_ground(district: District, layer: Layer, element: Element) -> list[str]:

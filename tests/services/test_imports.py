@@ -421,6 +421,29 @@ def test_a_grid_beyond_its_parent_is_refused(district: District) -> None:
     assert faults(made) == {(2, "geometry", "outside_parent")}
 
 
+def test_a_coarser_grid_may_not_cut_the_grids_below_it(district: District) -> None:
+    narrower, wider = shapely.box(121.4, 30.9, 121.49, 31.0), shapely.box(121.49, 30.9, 121.6, 31.0)
+    made = plan(district, grids(("310199101", "西镇", narrower), ("310199102", "东镇", wider)), layer="town")
+    assert faults(made) == {(2, "geometry", "child_outside"), (3, "geometry", "child_outside")}
+    assert "310199101001001" in made.problems[0].message
+    # along the border of the grids below, all is well: here, as it was
+    same = plan(district, grids(("310199101", "西镇新名", shapely.box(121.4, 30.9, 121.5, 31.0))), layer="town")
+    assert same.is_clean
+
+
+def test_what_lies_beyond_an_outline_from_elsewhere_is_told_and_stored(district: District) -> None:
+    """The outline of the whole district is no partition: here as in an edit it is a remark."""
+    wider = shapely.box(121.399, 30.9, 121.5, 31.0)
+    made = plan(district, grids(("310199101", "西镇", wider)), layer="town")
+    assert made.is_clean
+    assert [(one.row, one.rule) for one in made.remarks] == [(2, "outside_parent")]
+    town = elements.find(district, ADMIN, Query("town", equals={"code": "310199101"})).elements[0]
+    receipt = elements.change(
+        district, ADMIN, "town", town.id, base_revision=town.revision, geometry=wider
+    )
+    assert any("超出所属“辖区”" in one for one in receipt.warnings)
+
+
 def test_two_halves_replace_a_whole_in_one_file(district: District) -> None:
     lower, upper = shapely.box(121.4, 30.9, 121.5, 30.93), shapely.box(121.4, 30.93, 121.5, 30.95)
     receipt = load(
