@@ -23,15 +23,22 @@ def asked(call: Call, *extra: str) -> tuple[Question, Mapping[str, Any]]:
     if call.request.method in ("GET", "HEAD"):
         parameters.only(call, (*_QUERY, *extra))
         given: Mapping[str, Any] = {
-            name: parameters.text(call, name) for name in call.request.query_params if name in (*_QUERY, *extra)
+            name: parameters.text(call, name)
+            for name in call.request.query_params
+            if name in (*_QUERY, *extra)
         }
     else:
         parameters.only(call, extra)
-        given = {**{name: parameters.text(call, name) for name in call.request.query_params}, **read_object(call)}
+        given = {
+            **{name: parameters.text(call, name) for name in call.request.query_params},
+            **read_object(call),
+        }
         unknown = sorted(set(given) - {*MEMBERS, *extra})
         if unknown:
             raise BadRequest(
-                f"member {unknown[0][:40]!r} is not known here", zh=f"“{unknown[0][:40]}”在此处不可用。", member=unknown[0][:40]
+                f"member {unknown[0][:40]!r} is not known here",
+                zh=f"“{unknown[0][:40]}”在此处不可用。",
+                member=unknown[0][:40],
             )
     return parse_question(given, now=call.district.clock()), given
 
@@ -57,14 +64,18 @@ def shapes(call: Call) -> Response:
     question, given = asked(call, "kind", "point", "bands")
     kind = given.get("kind", "gaps")
     if kind not in _KINDS:
-        raise BadRequest(f"kind must be one of {', '.join(_KINDS)}", zh="kind 应为 reach、areas 或 gaps。", member="kind")
+        raise BadRequest(
+            f"kind must be one of {', '.join(_KINDS)}", zh="kind 应为 reach、areas 或 gaps。", member="kind"
+        )
     if kind == "gaps":
         return answer(gaps.gap_shapes(call.district, call.user, question))
     if kind == "areas":
         return answer(gaps.area_shapes(call.district, call.user, question))
     bands = given.get("bands") or ""
     if not isinstance(bands, str):
-        raise BadRequest("bands must be a text such as 300m,600m", zh="“bands”应为 300m,600m 这样的文字。", member="bands")
+        raise BadRequest(
+            "bands must be a text such as 300m,600m", zh="“bands”应为 300m,600m 这样的文字。", member="bands"
+        )
     chosen = gaps.parse_bands([one for one in bands.split(",") if one], question)
     point = given.get("point") or None
     return answer(gaps.reach_shapes(call.district, call.user, question, point=point, bands=chosen))

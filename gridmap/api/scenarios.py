@@ -11,7 +11,6 @@ from typing import Any
 from starlette.background import BackgroundTask
 from starlette.responses import FileResponse, Response
 
-from gridmap.api import parameters
 from gridmap.api.bodies import parse_json, read_object, text_of
 from gridmap.api.calls import BadRequest, Call, Handler, answer, empty
 from gridmap.api.coverage import asked
@@ -44,13 +43,17 @@ def create(call: Call) -> Response:
         note=_note(body),
     )  # fmt: skip
     return answer(
-        scenarios.scenario_document(call.user, made), status=201, headers={"Location": call.url(f"/api/scenarios/{made.id}")}
+        scenarios.scenario_document(call.user, made),
+        status=201,
+        headers={"Location": call.url(f"/api/scenarios/{made.id}")},
     )
 
 
 def shown(call: Call) -> Response:
     """`GET /api/scenarios/{id}`"""
-    return answer(scenarios.scenario_document(call.user, scenarios.get(call.district, call.user, call.path["id"])))
+    return answer(
+        scenarios.scenario_document(call.user, scenarios.get(call.district, call.user, call.path["id"]))
+    )
 
 
 def replace(call: Call) -> Response:
@@ -67,7 +70,9 @@ def replace(call: Call) -> Response:
         name=text_of(body, "name") if "name" in body else None,
         note=_note(body) if "note" in body else None,
         changes=parse_changes(body["changes"]) if "changes" in body else None,
-        question=parse_question(_object(body, "question"), now=call.district.clock()) if "question" in body else None,
+        question=parse_question(_object(body, "question"), now=call.district.clock())
+        if "question" in body
+        else None,
     )
     return answer(scenarios.scenario_document(call.user, made))
 
@@ -82,7 +87,9 @@ def apply(call: Call) -> Response:
     """`POST /api/scenarios/{id}/apply`, optionally with values of added points by index"""
     values = _object(read_object(call), "values")
     if not all(isinstance(one, dict) for one in values.values()):
-        raise BadRequest("values must be objects by index", zh="“values”应为按序号给出的属性。", member="values")
+        raise BadRequest(
+            "values must be objects by index", zh="“values”应为按序号给出的属性。", member="values"
+        )
     return answer(scenarios.apply(call.district, call.user, call.path["id"], values=values))
 
 
@@ -117,7 +124,9 @@ def balance(call: Call) -> Response:
     try:
         tolerance = float(value)
     except (TypeError, ValueError):
-        raise BadRequest("tolerance must be a number", zh="“tolerance”应为数字。", member="tolerance") from None
+        raise BadRequest(
+            "tolerance must be a number", zh="“tolerance”应为数字。", member="tolerance"
+        ) from None
     return answer(balances.balance(call.district, call.user, question, tolerance=tolerance))
 
 

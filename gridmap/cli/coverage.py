@@ -39,7 +39,9 @@ def _require(given: dict[str, Any], names: tuple[str, ...]) -> None:
 @click.option("--mode", type=_MODES, help="Straight line, or along the roads.")
 @click.option("--within", metavar="1000m|15min", help="Distance or time that is still covered.")
 @click.option("--by", help="Grid layer of the figures; police_grid without it.")
-@click.option("--direction", type=click.Choice(["to_point", "from_point"]), help="Which way; by the mode without it.")
+@click.option(
+    "--direction", type=click.Choice(["to_point", "from_point"]), help="Which way; by the mode without it."
+)
 @click.option("--demand-field", help="Count that weighs the demand; population without it.")
 @click.option("--open-at", metavar="TIME", help="Only points open then: now, HH:MM or RFC 3339.")
 @click.option("--scenario", metavar="ID", help="With the changes of a stored scenario.")
@@ -50,7 +52,9 @@ def _require(given: dict[str, Any], names: tuple[str, ...]) -> None:
               help="Compute a run file again and compare; nothing else is asked.")  # fmt: skip
 @json_option
 @refusals
-def coverage_command(file: Path | None, run_file: Path | None, gaps: bool, as_json: bool, **given: Any) -> None:
+def coverage_command(
+    file: Path | None, run_file: Path | None, gaps: bool, as_json: bool, **given: Any
+) -> None:
     """How well points cover demand; with --run, whether a run file still gives the same figures."""
     if run_file is not None:
         _rerun(run_file, as_json)
@@ -85,16 +89,22 @@ def _rerun(file: Path, as_json: bool) -> None:
 
 
 @click.command(name="site")
-@click.option("--problem", required=True, type=click.Choice([one.value for one in Problem]), help="What is best.")
+@click.option(
+    "--problem", required=True, type=click.Choice([one.value for one in Problem]), help="What is best."
+)
 @click.option("--points", required=True, help="Layer of today's points.")
 @click.option("--demand", required=True, help="Layer of the demand.")
 @click.option("--candidates", "source", required=True, metavar="LAYER|roads|grid",
               help="Layer of candidate sites, or places made on the roads or on a lattice.")  # fmt: skip
-@click.option("--count", type=click.IntRange(0, siting.MOST_NEW), default=1, show_default=True, help="New sites.")
+@click.option(
+    "--count", type=click.IntRange(0, siting.MOST_NEW), default=1, show_default=True, help="New sites."
+)
 @click.option("--mode", required=True, type=_MODES, help="Straight line, or along the roads.")
 @click.option("--within", metavar="1000m|15min",
               help="Distance or time that is still covered; 1000m where only costs count.")  # fmt: skip
-@click.option("--direction", type=click.Choice(["to_point", "from_point"]), help="Which way; by the mode without it.")
+@click.option(
+    "--direction", type=click.Choice(["to_point", "from_point"]), help="Which way; by the mode without it."
+)
 @click.option("--demand-field", help="Count that weighs the demand; population without it.")
 @click.option("--movable", is_flag=True, help="Today's points may go elsewhere too.")
 @click.option("--closable", type=click.IntRange(0), default=0, show_default=True,
@@ -103,7 +113,9 @@ def _rerun(file: Path, as_json: bool) -> None:
               help="Seconds for the proof; then the best so far, with its gap.")  # fmt: skip
 @click.option("--curve", type=click.IntRange(0, 60), default=0, show_default=True,
               help="Also the best cover with 0 to this many new sites.")  # fmt: skip
-@click.option("--share", type=click.FloatRange(0.01, 1.0), help="Also the fewest new sites that cover this share.")
+@click.option(
+    "--share", type=click.FloatRange(0.01, 1.0), help="Also the fewest new sites that cover this share."
+)
 @json_option
 @refusals
 def site_command(source: str, movable: bool, as_json: bool, **given: Any) -> None:
@@ -113,7 +125,9 @@ def site_command(source: str, movable: bool, as_json: bool, **given: Any) -> Non
         _require(given, ("within",))
     with opened() as district, progress("选址") as tell:
         question = _question(district, given)
-        rest = {name: given[name] for name in ("problem", "count", "closable", "time_limit", "curve", "share")}
+        rest = {
+            name: given[name] for name in ("problem", "count", "closable", "time_limit", "curve", "share")
+        }
         asked = parse_siting({**rest, "candidates": source, "is_movable": movable}, question)
         found = siting.solve(district, OPERATOR, asked, tell=tell)
     for warning in found["warnings"]:
@@ -123,13 +137,20 @@ def site_command(source: str, movable: bool, as_json: bool, **given: Any) -> Non
 
 def _site_text(found: dict[str, Any]) -> str:
     new = [one for one in found["sites"] if one["is_new"]]
-    lines = [f"{found['problem_title']}:{found['objective_text']},{found['proof_text']}。{found['method']['sentence']}"]
+    lines = [
+        f"{found['problem_title']}:{found['objective_text']},{found['proof_text']}。{found['method']['sentence']}"
+    ]
     lines.append(
         f"覆盖率 {found['before']['covered_share']:.1%} → {found['after']['covered_share']:.1%},新增 {len(new)} 处:"
     )
-    lines += [f"  {one['name']}  {one['lon']:.5f}, {one['lat']:.5f}  新覆盖 {one['gained']:,.0f}" for one in new[:50]]
+    lines += [
+        f"  {one['name']}  {one['lon']:.5f}, {one['lat']:.5f}  新覆盖 {one['gained']:,.0f}"
+        for one in new[:50]
+    ]
     lines += [f"  不再设置:{one['name']}" for one in found["closed"][:50]]
-    lines += [f"  {p} 处:{people:,.0f}{'' if proven else '(未证明最优)'}" for p, people, proven in found["curve"]]
+    lines += [
+        f"  {p} 处:{people:,.0f}{'' if proven else '(未证明最优)'}" for p, people, proven in found["curve"]
+    ]
     if found["fewest"]:
         fewest = found["fewest"]
         what = "候选点全部开放也达不到" if fewest["sites"] is None else f"最少新增 {fewest['sites']} 处"

@@ -91,7 +91,8 @@ def parse_changes(documents: Any) -> tuple[Change, ...]:
         raise InvalidInput("changes must be a list", zh="改动应为列表。")
     if len(documents) > MOST_CHANGES:
         raise InvalidInput(
-            f"{len(documents)} changes are more than {MOST_CHANGES}", zh=f"一个方案最多 {MOST_CHANGES} 项改动。"
+            f"{len(documents)} changes are more than {MOST_CHANGES}",
+            zh=f"一个方案最多 {MOST_CHANGES} 项改动。",
         )
     changes = tuple(_Reader(index, one).change() for index, one in enumerate(documents))
     seen: set[str] = set()

@@ -44,7 +44,9 @@ def balance(district: District, user: User, question: Question, *, tolerance: fl
     groups, active = situation.groups, situation.active
     usable = np.flatnonzero(situation.point_is_near)
     if len(usable) == 0:
-        raise InvalidInput("there is no active point to draw areas around", zh="没有可用的站点,无法划分责任区。")
+        raise InvalidInput(
+            "there is no active point to draw areas around", zh="没有可用的站点,无法划分责任区。"
+        )
     if len(groups) < len(usable):
         raise InvalidInput(
             f"{len(groups)} grids cannot be shared out to {len(usable)} points; choose smaller grids",
@@ -107,7 +109,9 @@ def _neighbours(area: NDArray[np.object_]) -> Ints:
     shared = shapely.intersection(shapely.boundary(area[first]), shapely.boundary(area[second]))
     touch = shapely.length(shared) > 1.0
     # grids drawn apart by a hair touch in no line: then common ground within a metre will do
-    apart = ~touch & (shapely.area(shapely.intersection(shapely.buffer(area[first], 1.0), area[second])) > 2.0)
+    apart = ~touch & (
+        shapely.area(shapely.intersection(shapely.buffer(area[first], 1.0), area[second])) > 2.0
+    )
     keep = touch | apart
     return np.stack([first[keep], second[keep]], axis=1)
 
@@ -150,7 +154,9 @@ def _figures(
         "areas": {
             "type": "FeatureCollection",
             "features": [
-                gaps.feature(shown[at], {key: one[key] for key in ("id", "code", "name", "load", "load_today")})
+                gaps.feature(
+                    shown[at], {key: one[key] for key in ("id", "code", "name", "load", "load_today")}
+                )
                 for at, one in enumerate(listed)
             ],
         },

@@ -154,13 +154,20 @@ def listed(situation: Situation, places: Any) -> Sites:
 
 def _place(at: int, one: Any) -> tuple[float, float, str, float | None]:
     if isinstance(one, Mapping):
-        lon, lat, name, cost = one.get("lon"), one.get("lat"), one.get("name") or f"候选点 {at + 1}", one.get("cost")
+        lon, lat, name, cost = (
+            one.get("lon"),
+            one.get("lat"),
+            one.get("name") or f"候选点 {at + 1}",
+            one.get("cost"),
+        )
         numbers = [each for each in (lon, lat) if type(each) in (int, float) and math.isfinite(each)]
         is_cost = cost is None or (type(cost) in (int, float) and math.isfinite(cost))
         if len(numbers) == 2 and abs(lon) <= 180 and abs(lat) <= 90 and isinstance(name, str) and is_cost:  # type: ignore[arg-type]
             return float(lon), float(lat), name[:60], cost  # type: ignore[arg-type]
     raise InvalidInput(
-        f"candidate {at} needs lon and lat in degrees", zh=f"第 {at + 1} 个候选点的经纬度、名称或费用有误。", index=at
+        f"candidate {at} needs lon and lat in degrees",
+        zh=f"第 {at + 1} 个候选点的经纬度、名称或费用有误。",
+        index=at,
     )
 
 
@@ -239,7 +246,11 @@ def compared(
     nearer = cost < today[:, None]
     schools = _schools(district, user, situation, school)
     grids = grid_codes(situation.groups.area, situation.groups.code, shapely.points(sites.xy))
-    is_near = np.ones(len(sites), bool) if situation.network is None else situation.network.snap(sites.xy).is_snapped
+    is_near = (
+        np.ones(len(sites), bool)
+        if situation.network is None
+        else situation.network.snap(sites.xy).is_snapped
+    )
     small = not user.may(Permission.VIEW_SENSITIVE)
 
     def people(mask: NDArray[np.bool_]) -> float | None:
@@ -267,7 +278,9 @@ def compared(
                 "nearer": people(nearer[:, at]),
                 "mean_saved": number(float(saved / weight[had_one].sum())) if had_one.any() else None,
                 "farthest": number(float(cost[coming, at].max())) if coming.any() else None,
-                "school_m": number(float(np.hypot(*(schools - sites.xy[at]).T).min())) if len(schools) else None,
+                "school_m": number(float(np.hypot(*(schools - sites.xy[at]).T).min()))
+                if len(schools)
+                else None,
                 "nearest": _nearest(situation, sites.xy[at]),
                 "cost": number(price),
                 "per_cost": gained / price if gained is not None and price > 0 else None,

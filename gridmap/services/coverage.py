@@ -261,7 +261,11 @@ class _Maker:
         """The fields of the report that do not depend on the moment it is asked."""
         one = self.situation
         groups = self._groups(one.groups)
-        towns = self._groups(one.towns) if one.towns is not None and one.towns.layer.id != one.groups.layer.id else None
+        towns = (
+            self._groups(one.towns)
+            if one.towns is not None and one.towns.layer.id != one.groups.layer.id
+            else None
+        )
         hides = self._hides(groups, towns)
         return {
             "method": one.method(),
@@ -287,7 +291,9 @@ class _Maker:
         if groups is None:
             return None
         found = self.cover.by_group(groups.of_demand, len(groups))
-        return found, self._mean_access(np.where(groups.of_demand < 0, len(groups), groups.of_demand), len(groups) + 1)
+        return found, self._mean_access(
+            np.where(groups.of_demand < 0, len(groups), groups.of_demand), len(groups) + 1
+        )
 
     def _mean_access(self, group: NDArray[np.intp], count: int) -> Floats:
         weight = self.situation.demand.weight
@@ -335,7 +341,9 @@ class _Maker:
         hides = _Hides(cells, np.zeros(max(rows, town_rows), bool), total)
         if towns is not None and one.towns is not None:
             own, _, town_total = hidden_rows(list(towns[0].by_times.T) + [towns[0].total])
-            named = np.array([str(code)[:_GROUP_TOWN_DIGITS] in labelled for code in one.towns.code] + ["" in labelled])
+            named = np.array(
+                [str(code)[:_GROUP_TOWN_DIGITS] in labelled for code in one.towns.code] + ["" in labelled]
+            )
             hides = _Hides(cells, own | named, total or town_total)
         return hides
 
@@ -399,7 +407,9 @@ class _Maker:
             cost = float(one.between[at, other])
             row = one.active[other]
             is_way = math.isfinite(cost)
-            found.append({"id": one.points.id[row], "name": one.points.name[row], "cost": cost} if is_way else None)
+            found.append(
+                {"id": one.points.id[row], "name": one.points.name[row], "cost": cost} if is_way else None
+            )
         return [*found, None, None][:2]
 
     def _access(self) -> dict[str, Any]:
@@ -455,7 +465,9 @@ def resilience(district: District, user: User, question: Question, *, pairs: boo
     points, active = situation.points, situation.active
     hides = not user.may(Permission.VIEW_SENSITIVE)
     found = closures(situation.cover)
-    hidden = hidden_rows([found.lost, found.cut_off])[0] if hides and len(active) else np.zeros(len(active), bool)
+    hidden = (
+        hidden_rows([found.lost, found.cut_off])[0] if hides and len(active) else np.zeros(len(active), bool)
+    )
 
     def named(at: int) -> dict[str, Any]:
         row = active[at]

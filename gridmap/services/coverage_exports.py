@@ -100,7 +100,9 @@ def export(
     elif format is CoverageFormat.GEOPACKAGE:
         _write_shapes(district, user, question, remarks, path)
     else:
-        path.write_text(json.dumps(run_document(district, user, question), ensure_ascii=False, indent=1), "utf-8")
+        path.write_text(
+            json.dumps(run_document(district, user, question), ensure_ascii=False, indent=1), "utf-8"
+        )
     _log(district, user, report, format, path)
     simulated = "_模拟数据" if report.is_simulated else ""
     name = safe_name(f"覆盖分析_{report.method['mode_title']}_{report.question.within.text}{simulated}")
@@ -232,7 +234,17 @@ def _point_rows(report: Report) -> Iterator[list[Any]]:
 
 
 def _gap_headings(unit: str, people: str) -> list[str]:
-    return ["序号", "网格编码", "网格", f"未覆盖({people})", "面积(平方公里)", "最近站点", f"最远居民到最近站点({unit})", "经度", "纬度"]
+    return [
+        "序号",
+        "网格编码",
+        "网格",
+        f"未覆盖({people})",
+        "面积(平方公里)",
+        "最近站点",
+        f"最远居民到最近站点({unit})",
+        "经度",
+        "纬度",
+    ]
 
 
 def _gap_rows(report: Report) -> Iterator[list[Any]]:
@@ -335,7 +347,10 @@ def rerun(district: District, user: User, document: Any) -> dict[str, Any]:
     question = parse_question(asked, now=district.clock())
     if kind == siting.KIND:
         result = siting.solve(district, user, parse_siting(asked, question), keep=False, sequence=sequence)
-        then, now = ({name: one.get(name) for name in ("objective", "sites", "after")} for one in (document["result"], result))
+        then, now = (
+            {name: one.get(name) for name in ("objective", "sites", "after")}
+            for one in (document["result"], result)
+        )
     else:
         result = _result(coverage.report(district, user, question, sequence=sequence))
         then, now = document["result"], result
@@ -353,10 +368,15 @@ def _read_run(district: District, document: Any) -> tuple[Mapping[str, Any], str
     is_run = isinstance(document, Mapping) and document.get("format") == RUN_FORMAT
     if not is_run or document.get("version") != RUN_VERSION:
         raise InvalidInput(
-            f"this is no {RUN_FORMAT} file of version {RUN_VERSION}", zh="这不是本系统导出的可复算文件,或版本不符。"
+            f"this is no {RUN_FORMAT} file of version {RUN_VERSION}",
+            zh="这不是本系统导出的可复算文件,或版本不符。",
         )
     asked, sequence, kind = document.get("question"), document.get("sequence"), document.get("kind")
-    if not isinstance(asked, Mapping) or type(sequence) is not int or not isinstance(document.get("result"), Mapping):
+    if (
+        not isinstance(asked, Mapping)
+        or type(sequence) is not int
+        or not isinstance(document.get("result"), Mapping)
+    ):
         raise InvalidInput("the run file is damaged", zh="可复算文件不完整,请重新导出。")
     if kind not in ("coverage", siting.KIND):
         raise InvalidInput(f"no run of kind {kind!r}", zh="可复算文件的类型无法识别。")
@@ -410,6 +430,10 @@ def figures_text(report: Report) -> str:
         f"仅一处覆盖 {total.once:,.0f},两处以上 {total.twice:,.0f}",
         f"到最近站点:平均 {cost_text(total.mean, unit)},中位 {cost_text(total.median, unit)},95% {cost_text(total.p95, unit)}",
     ]
-    worst = sorted((one for one in report.groups if one.figures.uncovered), key=lambda one: -one.figures.uncovered)
-    lines += [f"  未覆盖 {one.figures.uncovered:>8,.0f} {people}  {one.code or ''} {one.name}" for one in worst[:10]]
+    worst = sorted(
+        (one for one in report.groups if one.figures.uncovered), key=lambda one: -one.figures.uncovered
+    )
+    lines += [
+        f"  未覆盖 {one.figures.uncovered:>8,.0f} {people}  {one.code or ''} {one.name}" for one in worst[:10]
+    ]
     return "\n".join(lines)

@@ -93,11 +93,18 @@ def raster(district: District, situation: Situation) -> TravelRaster:
             direction=situation.direction, barriers=made.walls,
         )  # fmt: skip
 
-    return _rasters.of(district).get((situation.road_key, situation.direction, situation.boundary.bounds), make)
+    return _rasters.of(district).get(
+        (situation.road_key, situation.direction, situation.boundary.bounds), make
+    )
 
 
 def reach_of(
-    district: District, situation: Situation, xy: Floats, snap: Snap | None, ready: float, levels: Sequence[float]
+    district: District,
+    situation: Situation,
+    xy: Floats,
+    snap: Snap | None,
+    ready: float,
+    levels: Sequence[float],
 ) -> list[shapely.Geometry]:
     """What lies within each of `levels` of one place, in metres; empty where a level is used up getting ready."""
     if situation.network is None:
@@ -161,7 +168,9 @@ def node_grids(district: District, situation: Situation) -> Ints:
     return _node_grids.of(district).get((situation.road_key, situation.groups.key), make)
 
 
-def _reach(district: District, situation: Situation, at: int, levels: Sequence[float]) -> list[shapely.Geometry]:
+def _reach(
+    district: District, situation: Situation, at: int, levels: Sequence[float]
+) -> list[shapely.Geometry]:
     xy = situation.points.xy[situation.active[at]]
     snap = None if situation.network is None else situation.point_snap.take([at])
     return reach_of(district, situation, xy, snap, float(situation.ready[at]), levels)
@@ -354,7 +363,9 @@ def feature(polygon: shapely.Geometry, properties: dict[str, Any]) -> dict[str, 
     return {"type": "Feature", "geometry": shapely.geometry.mapping(rounded), "properties": properties}
 
 
-def _collection(situation: Situation, sequence: int, kind: str, features: list[dict[str, Any]]) -> dict[str, Any]:
+def _collection(
+    situation: Situation, sequence: int, kind: str, features: list[dict[str, Any]]
+) -> dict[str, Any]:
     return {
         "type": "FeatureCollection",
         "kind": kind,
@@ -415,7 +426,12 @@ def reach_shapes(
         features += [
             feature(
                 shape,
-                {"id": ids[at], "code": situation.points.code[row], "name": situation.points.name[row], "cost": level},
+                {
+                    "id": ids[at],
+                    "code": situation.points.code[row],
+                    "name": situation.points.name[row],
+                    "cost": level,
+                },
             )
             for shape, level in zip(shown, levels, strict=True)
         ]
@@ -428,7 +444,9 @@ def areas(district: District, situation: Situation) -> Shapes:
     def make() -> Shapes:
         count = len(situation.active)
         if situation.network is None:
-            return area_polygons(situation.points.xy[situation.active], np.arange(count), count, situation.boundary)
+            return area_polygons(
+                situation.points.xy[situation.active], np.arange(count), count, situation.boundary
+            )
         made = situation.network
         return area_polygons(made.graph.node_xy, situation.by_node[1], count, situation.boundary)
 

@@ -20,9 +20,9 @@ from gridmap.analysis.snapping import Snap
 from gridmap.analysis.speeds import HIGHEST_KMH, OFF_ROAD_MPS, Mode, edge_seconds
 from gridmap.domain.crs import from_metric, metric_crs_of, to_metric, xy_in_metres
 from gridmap.domain.roles import Permission, User
+from gridmap.domain.scenarios import Bridge
 from gridmap.errors import InvalidInput
 from gridmap.services import access
-from gridmap.domain.scenarios import Bridge
 from gridmap.services.district import District
 from gridmap.services.road_edges import Flags, Floats, Ints, Shapes, road_edges, short_walls
 from gridmap.services.snapshots import Rows, Shelf, Snapshot
@@ -117,7 +117,9 @@ def _compile(snapshot: Snapshot, crs: CRS, mode: Mode, unit: Unit) -> Network:
     lines = to_metric(roads.geometry[usable], crs) if len(usable) else np.zeros(0, dtype=object)
     edges = road_edges(lines, walls, crossing_xy)
     row = usable[edges.line] if len(edges.line) else np.zeros(0, np.intp)
-    classes = np.array(roads.values("class", "unclassified"), dtype=str)[row] if len(row) else np.zeros(0, str)
+    classes = (
+        np.array(roads.values("class", "unclassified"), dtype=str)[row] if len(row) else np.zeros(0, str)
+    )
     seconds = edge_seconds(edges.length_m, classes, mode, limit_kmh=roads.numbers("speed_kmh")[row])
     keep = np.isfinite(seconds)
     if not keep.any():
@@ -274,7 +276,12 @@ _LISTED = 50
 
 
 def quality(
-    district: District, user: User, mode: Mode | str, *, points: str = "workstation", demand: str = "residential_area"
+    district: District,
+    user: User,
+    mode: Mode | str,
+    *,
+    points: str = "workstation",
+    demand: str = "residential_area",
 ) -> dict[str, Any]:
     """
     What a person should look at before trusting the network of a mode.
@@ -302,7 +309,9 @@ def quality(
         finder.edges("too_slow", "速度不合理(过慢)的路段", found.too_slow),
         finder.places("cut", "被阻隔切断且没有桥梁道口的道路", made.cut_xy),
         finder.places("unjoined", "相交但没有共同节点的道路", _unjoined(made)),
-        finder.places("idle_crossings", "附近没有道路的桥梁道口", _idle(made, _coordinates(crossings.geometry, crs))),
+        finder.places(
+            "idle_crossings", "附近没有道路的桥梁道口", _idle(made, _coordinates(crossings.geometry, crs))
+        ),
         *(finder.far(snapshot.rows(one.id), one.title) for one in layers),
     ]
     return {

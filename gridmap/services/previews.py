@@ -118,9 +118,7 @@ class _Hand:
 _wall_trees: dict[int, tuple[Any, shapely.STRtree]] = {}
 
 
-def preview(
-    district: District, user: User, question: Question, *, gaps: bool = False
-) -> dict[str, Any]:
+def preview(district: District, user: User, question: Question, *, gaps: bool = False) -> dict[str, Any]:
     """
     What the question's changes do to coverage: totals before and after, and the grids that change.
 
@@ -198,7 +196,9 @@ def _off_network(settled: _Settled, question: Question, place: Snap | None) -> l
         identity = one.id if isinstance(one, Move) else f"new-{added}" if isinstance(one, Add) else None
         if identity is None:
             continue
-        is_near = bool(place.is_snapped[0]) if is_held and place is not None else bool(near.get(identity, True))
+        is_near = (
+            bool(place.is_snapped[0]) if is_held and place is not None else bool(near.get(identity, True))
+        )
         if not is_near:
             found.append(index)
     return found
@@ -207,7 +207,9 @@ def _off_network(settled: _Settled, question: Question, place: Snap | None) -> l
 def _figures(situation: Situation, before: _State, after: _State, sees_small: bool) -> dict[str, Any]:
     groups = situation.groups
     people = np.bincount(
-        np.where(groups.of_demand < 0, len(groups), groups.of_demand), situation.cover.weight, minlength=len(groups) + 1
+        np.where(groups.of_demand < 0, len(groups), groups.of_demand),
+        situation.cover.weight,
+        minlength=len(groups) + 1,
     )
     total = float(situation.cover.weight.sum())
 
@@ -295,7 +297,9 @@ def _by_node(settled: _Settled, hand: _Hand | None, place: Snap | None) -> tuple
         return hand.drag.node_seconds(place), None
     others = situation.point_snap.take(np.setdiff1d(np.arange(len(situation.active)), hand.gone))
     together = Snap(
-        np.r_[others.edge, place.edge], np.r_[others.fraction, place.fraction], np.r_[others.offset_m, place.offset_m]
+        np.r_[others.edge, place.edge],
+        np.r_[others.fraction, place.fraction],
+        np.r_[others.offset_m, place.offset_m],
     )
     return hand.drag.node_seconds(place), together
 

@@ -172,7 +172,18 @@ class Question:
         return replace(self, scenario=None, changes=())
 
 
-MEMBERS = ("points", "demand", "mode", "within", "by", "direction", "demand_field", "open_at", "scenario", "changes")
+MEMBERS = (
+    "points",
+    "demand",
+    "mode",
+    "within",
+    "by",
+    "direction",
+    "demand_field",
+    "open_at",
+    "scenario",
+    "changes",
+)
 
 
 def parse_question(document: Mapping[str, Any], *, now: datetime) -> Question:
@@ -240,7 +251,8 @@ def parse_open_at(text: str, *, now: datetime) -> datetime:
         at = datetime.fromisoformat(text)
     except ValueError:
         raise NotReadable(
-            f"no time {text[:40]!r}; use now, HH:MM or RFC 3339", zh="时间应为 now、HH:MM 或带时区的完整时间。"
+            f"no time {text[:40]!r}; use now, HH:MM or RFC 3339",
+            zh="时间应为 now、HH:MM 或带时区的完整时间。",
         ) from None
     return at if at.tzinfo else at.replace(tzinfo=LOCAL)
 

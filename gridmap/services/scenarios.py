@@ -46,7 +46,9 @@ def get(district: District, user: User, scenario_id: str) -> Scenario:
     with district.database.read() as connection:
         found = stored.get(connection, scenario_id)
     if found is None:
-        raise NotFound(f"there is no scenario {scenario_id}", zh="没有这个方案,可能已被删除。", scenario=scenario_id)
+        raise NotFound(
+            f"there is no scenario {scenario_id}", zh="没有这个方案,可能已被删除。", scenario=scenario_id
+        )
     return found
 
 
@@ -91,9 +93,13 @@ def _checked(
 ) -> tuple[str, str, dict[str, Any]]:
     name, note = name.strip(), note.strip()
     if not 0 < len(name) <= _NAME_LENGTH or not name.isprintable():
-        raise InvalidInput(f"a name needs 1 to {_NAME_LENGTH} characters", zh=f"方案名称应为 1 至 {_NAME_LENGTH} 字。")
+        raise InvalidInput(
+            f"a name needs 1 to {_NAME_LENGTH} characters", zh=f"方案名称应为 1 至 {_NAME_LENGTH} 字。"
+        )
     if len(note) > _NOTE_LENGTH:
-        raise InvalidInput(f"a note has at most {_NOTE_LENGTH} characters", zh=f"说明不超过 {_NOTE_LENGTH} 字。")
+        raise InvalidInput(
+            f"a note has at most {_NOTE_LENGTH} characters", zh=f"说明不超过 {_NOTE_LENGTH} 字。"
+        )
     if not changes:
         raise InvalidInput("a scenario needs a change", zh="方案中还没有任何改动。")
     situations.prepare(district, user, replace(question, scenario=None, changes=tuple(changes)))
@@ -111,7 +117,11 @@ def _own(district: District, user: User, scenario_id: str) -> Scenario:
     one = get(district, user, scenario_id)
     if not may_edit(user, one):
         raise access.refuse(
-            district, user, "change scenario", scenario_id, zh="只有方案的建立者可以修改或删除它。您可以另存为自己的方案。"
+            district,
+            user,
+            "change scenario",
+            scenario_id,
+            zh="只有方案的建立者可以修改或删除它。您可以另存为自己的方案。",
         )
     return one
 
@@ -196,7 +206,9 @@ def scenario_document(user: User, one: Scenario) -> dict[str, Any]:
 # --- comparing --------------------------------------------------------------------------------------------
 
 
-def compare(district: District, user: User, question: Question, scenario_ids: Sequence[str]) -> dict[str, Any]:
+def compare(
+    district: District, user: User, question: Question, scenario_ids: Sequence[str]
+) -> dict[str, Any]:
     """
     Today and up to four scenarios side by side under one question.
 
@@ -294,13 +306,23 @@ class _Applier:
     """One scenario being applied."""
 
     def __init__(
-        self, district: District, user: User, one: Scenario, layer_id: str, values: Mapping[str, Mapping[str, Any]]
+        self,
+        district: District,
+        user: User,
+        one: Scenario,
+        layer_id: str,
+        values: Mapping[str, Mapping[str, Any]],
     ) -> None:
         self.district, self.user, self.one, self.layer_id, self.values = district, user, one, layer_id, values
         self.reason = f"应用方案“{one.name}”"
 
     def apply(self, index: int, each: Change) -> dict[str, Any]:
-        result: dict[str, Any] = {"change": document(each), "element": None, "status": "refused", "message": ""}
+        result: dict[str, Any] = {
+            "change": document(each),
+            "element": None,
+            "status": "refused",
+            "message": "",
+        }
         try:
             if isinstance(each, Move):
                 return result | self._move(each)
@@ -347,13 +369,24 @@ class _Applier:
             "opening_hours": each.opening_hours or "24h",
             **self.values.get(str(index), {}),
         }
-        given = {key: one for key, one in given.items() if one is not None and key in {"code", "name", *names}}
+        given = {
+            key: one for key, one in given.items() if one is not None and key in {"code", "name", *names}
+        }
         if "officer_count" in names and "officer_count" not in given:
             given["officer_count"] = 0
         receipt = elements.create(
-            self.district, self.user, self.layer_id, given, shapely.Point(each.lon, each.lat), reason=self.reason
+            self.district,
+            self.user,
+            self.layer_id,
+            given,
+            shapely.Point(each.lon, each.lat),
+            reason=self.reason,
         )
-        return {"element": receipt.element.id, "status": "done", "message": f"已新增 {receipt.element.code or ''}"}
+        return {
+            "element": receipt.element.id,
+            "status": "done",
+            "message": f"已新增 {receipt.element.code or ''}",
+        }
 
     def _standing(self, each: Add) -> str | None:
         """The element that an earlier application of this addition made: at the very place, under its name."""

@@ -94,7 +94,10 @@ class SitingQuestion:
         if self.share is not None:
             _within("share", self.share, 0.01, 1.0, "目标覆盖率")
         if self.problem is not Problem.LSCP and self.count == 0 and not self.is_movable and not self.closable:
-            raise InvalidInput("count is 0 and nothing may move: there is nothing to choose", zh="新增点数为 0,且现有站点不可移动,没有可选的方案。")
+            raise InvalidInput(
+                "count is 0 and nothing may move: there is nothing to choose",
+                zh="新增点数为 0,且现有站点不可移动,没有可选的方案。",
+            )
 
     def document(self) -> dict[str, Any]:
         """As JSON values, as `parse_siting` reads it."""
@@ -116,7 +119,11 @@ def _within(name: str, value: Any, least: float, most: float, zh: str) -> None:
     whole = name not in ("time_limit", "share")
     is_number = type(value) is int or (not whole and type(value) is float and math.isfinite(value))
     if not is_number or not least <= value <= most:
-        raise InvalidInput(f"{name} must be from {least:g} to {most:g}", zh=f"{zh}应在 {least:g} 至 {most:g} 之间。", member=name)
+        raise InvalidInput(
+            f"{name} must be from {least:g} to {most:g}",
+            zh=f"{zh}应在 {least:g} 至 {most:g} 之间。",
+            member=name,
+        )
 
 
 MEMBERS = (
@@ -138,7 +145,9 @@ def parse_siting(document: Mapping[str, Any], question: Question) -> SitingQuest
         if name in given and not isinstance(given[name], str):
             raise InvalidInput(f"{name} must be a text", zh=f"“{name}”应为文字。", member=name)
     if not isinstance(given.get("is_movable", False), bool):
-        raise InvalidInput("is_movable must be true or false", zh="“is_movable”应为 true 或 false。", member="is_movable")
+        raise InvalidInput(
+            "is_movable must be true or false", zh="“is_movable”应为 true 或 false。", member="is_movable"
+        )
     return SitingQuestion(question, problem, **given)
 
 
@@ -171,7 +180,8 @@ def solve(
     situation, snapshot = situations.prepared(district, user, asked.question, sequence=sequence)
     if not situation.demand.weight.sum() > 0:
         raise InvalidInput(
-            "the demand is zero everywhere; nothing to serve", zh="需求总数为 0,无法选址。请检查需求图层的人口字段。"
+            "the demand is zero everywhere; nothing to serve",
+            zh="需求总数为 0,无法选址。请检查需求图层的人口字段。",
         )
     solver = _Solver(district, user, asked, situation, tell or (lambda share, message: None))
     result = solver.solve()
@@ -213,7 +223,9 @@ class _Solver:
     ) -> None:
         self.asked, self.situation, self.tell, self.user = asked, situation, tell, user
         tell(0.02, "正在计算候选点的路程")
-        self.sites = candidates.from_source(district, user, situation, asked.candidates, cost_field=asked.cost_field)
+        self.sites = candidates.from_source(
+            district, user, situation, asked.candidates, cost_field=asked.cost_field
+        )
         self.old = len(situation.active)
         new_cost = candidates.site_cost(
             situation, self.sites, limit=self._limit(), ready_s=candidates.typical_ready(situation),
@@ -276,7 +288,9 @@ class _Solver:
         reachable = people[np.isfinite(self.cost[people]).any(axis=1)]
         if len(reachable) == 0:
             raise InfeasibleError(
-                "no candidate reaches any demand", zh="没有任何候选点能到达需求点,请检查路网和候选点。", rows=[]
+                "no candidate reaches any demand",
+                zh="没有任何候选点能到达需求点,请检查路网和候选点。",
+                rows=[],
             )
         if asked.problem is Problem.P_MEDIAN:
             return engine.p_median(self.cost[reachable], self.weight[reachable], self.p, **options), reachable
@@ -419,7 +433,12 @@ class _Solver:
         total = float(self.weight.sum())
         goal = self.asked.share * total * (1 - 1e-12)
         most = float(self.weight[self.reach.any(axis=1)].sum())
-        answer: dict[str, Any] = {"share": self.asked.share, "sites": None, "covered": None, "is_optimal": True}
+        answer: dict[str, Any] = {
+            "share": self.asked.share,
+            "sites": None,
+            "covered": None,
+            "is_optimal": True,
+        }
         if most < goal:
             return answer | {"most_share": most / total}
         # cover grows with every site, each adding no more than the one before: double, then halve
@@ -455,7 +474,9 @@ class _Solver:
 def _masked(site: dict[str, Any]) -> dict[str, Any]:
     """A site as those without sensitive sight see it."""
     return {
-        name: None if name in ("people", "gained", "assigned") and value is not None and 0 < value < 5 else value
+        name: None
+        if name in ("people", "gained", "assigned") and value is not None and 0 < value < 5
+        else value
         for name, value in site.items()
     }
 

@@ -117,14 +117,18 @@ class Situation:
     ) -> None:
         self.question, self.crs, self.points, self.demand = question, crs, points, demand
         self.groups, self.towns, self.network, self.key = groups, towns, made, key
-        self.is_simulated = any(snapshot.rows(one).is_simulated for one in layers_of(question, snapshot.district))
+        self.is_simulated = any(
+            snapshot.rows(one).is_simulated for one in layers_of(question, snapshot.district)
+        )
         self.active: Ints = np.flatnonzero(points.is_active)
         self.threshold = question.within.amount
         self.unit = question.within.unit
         ready = points.ready_s if question.has_readiness else np.zeros(len(points))
         self.ready: Floats = ready[self.active]
         """Seconds before help leaves each active point; zero where they do not count."""
-        self._boundary = snapshot.rows(_DISTRICT).geometry if _has(snapshot.district, _DISTRICT) else np.zeros(0, object)
+        self._boundary = (
+            snapshot.rows(_DISTRICT).geometry if _has(snapshot.district, _DISTRICT) else np.zeros(0, object)
+        )
         self._road_stamp = snapshot.stamps(*LAYERS) if made is not None else ()
 
     @property
@@ -171,7 +175,10 @@ class Situation:
         if self.network is None:
             return line_cost(self.demand.xy, self.points.xy[self.active])
         found = self.network.graph.point_cost(
-            self.point_snap, self.demand_snap, direction=self.direction, off_road_mps=self.network.off_road_mps
+            self.point_snap,
+            self.demand_snap,
+            direction=self.direction,
+            off_road_mps=self.network.off_road_mps,
         )
         return np.ascontiguousarray((found + self.ready[:, None]).T)
 
@@ -197,7 +204,10 @@ class Situation:
         """Per node of the network the cost of its nearest active point, readiness included, and which (-1: none)."""
         assert self.network is not None
         return self.network.graph.nearest_to_points(
-            self.point_snap, direction=self.direction, offset=self.ready, off_road_mps=self.network.off_road_mps
+            self.point_snap,
+            direction=self.direction,
+            offset=self.ready,
+            off_road_mps=self.network.off_road_mps,
         )
 
     @cached_property
@@ -235,7 +245,9 @@ class Situation:
             told.append(f"有 {same} 个站点与另一站点位置相同。")
         outside = float(self.demand.weight[self.groups.of_demand < 0].sum())
         if outside and len(self.groups):
-            told.append(f"有 {outside:,.0f} {self.demand.unit}不在任何{self.groups.layer.title}内,单列为“不在网格内”。")
+            told.append(
+                f"有 {outside:,.0f} {self.demand.unit}不在任何{self.groups.layer.title}内,单列为“不在网格内”。"
+            )
         if question.has_readiness and not self.ready.any() and len(self.active):
             told.append("各站点的出警准备时间均为 0。")
         return told
@@ -322,7 +334,9 @@ def resolved(district: District, question: Question) -> Question:
         found = stored.get(connection, question.scenario)
     if found is None:
         raise NotFound(
-            f"there is no scenario {question.scenario}", zh="没有这个方案,可能已被删除。", scenario=question.scenario
+            f"there is no scenario {question.scenario}",
+            zh="没有这个方案,可能已被删除。",
+            scenario=question.scenario,
         )
     return replace(question, changes=(*found.changes, *question.changes))
 
@@ -416,7 +430,10 @@ def _points(rows: Rows, question: Question, opened: Flags, crs: CRS) -> Points:
             raise InvalidInput("a place is outside the projection", zh="有位置超出投影范围,请检查坐标。")
     names = {one.name for one in rows.layer.fields}
     supply = "officer_count" if "officer_count" in names else None
-    default_ready = next((float(one.default) for one in rows.layer.fields if one.name == "readiness_minutes" and one.default), 0.0)
+    default_ready = next(
+        (float(one.default) for one in rows.layer.fields if one.name == "readiness_minutes" and one.default),
+        0.0,
+    )
     at = question.open_at
     return Points(
         id=_with(rows.id, [f"new-{number + 1}" for number in range(len(added))]),
@@ -438,7 +455,9 @@ def _points(rows: Rows, question: Question, opened: Flags, crs: CRS) -> Points:
         address=_with(_objects(rows.values("address")), [None] * len(added)),
         services=_with(_objects(rows.values("services")), [None] * len(added)),
         change=_with(change, ["added"] * len(added)),
-        is_active=np.r_[active, np.array([at is None or is_open(one.opening_hours, at) for one in added], bool)],
+        is_active=np.r_[
+            active, np.array([at is None or is_open(one.opening_hours, at) for one in added], bool)
+        ],
     )
 
 
@@ -471,7 +490,9 @@ def weight_field(layer: Layer, asked: str | None) -> str | None:
         return "population" if any(one.name == "population" for one in layer.fields) else None
     field = layer.field(asked)
     if field.type not in (FieldType.INTEGER, FieldType.NUMBER) or field.field_class is not FieldClass.COUNT:
-        raise InvalidInput(f"field {asked} of {layer.id} is no count", zh=f"字段“{field.title}”不是数量,不能作为需求。")
+        raise InvalidInput(
+            f"field {asked} of {layer.id} is no count", zh=f"字段“{field.title}”不是数量,不能作为需求。"
+        )
     return asked
 
 

@@ -11,7 +11,15 @@ from gridmap.errors import InvalidInput
 
 GOOD: list[dict[str, Any]] = [
     {"op": "move", "id": "a", "lon": 121.5, "lat": 30.9},
-    {"op": "add", "lon": 121.5, "lat": 30.9, "name": "新站", "officers": 4, "readiness_minutes": 1.5, "opening_hours": "day"},
+    {
+        "op": "add",
+        "lon": 121.5,
+        "lat": 30.9,
+        "name": "新站",
+        "officers": 4,
+        "readiness_minutes": 1.5,
+        "opening_hours": "day",
+    },
     {"op": "close", "id": "b"},
     {"op": "bridge", "line": [[121.5, 30.9], [121.51, 30.9]], "modes": ["foot", "car"]},
     {"op": "block", "id": "r"},

@@ -48,7 +48,11 @@ def test_a_canal_without_a_bridge_is_a_wall(either_canal: District) -> None:
 
 def test_a_bridge_for_walkers_does_not_carry_cars(canal: District) -> None:
     line = [[*lonlat(0, 0)], [*lonlat(200, 0)]]
-    question = Question(mode=Travel.CAR, within=NEAR, changes=parse_changes([{"op": "bridge", "line": line, "modes": ["foot"]}]))
+    question = Question(
+        mode=Travel.CAR,
+        within=NEAR,
+        changes=parse_changes([{"op": "bridge", "line": line, "modes": ["foot"]}]),
+    )
 
     assert report(canal, ANALYST, question).total.covered == 150
 
@@ -70,7 +74,8 @@ def test_what_one_point_carries(either_canal: District) -> None:
     assert (a.within, a.unique, a.assigned) == (100, 0, 100)
     assert (b.within, b.unique, b.assigned) == (450, 350, 350)
     assert b.load_per_officer == 175
-    assert a.nearest is not None and a.nearest["id"] == b.id
+    assert a.nearest is not None
+    assert a.nearest["id"] == b.id
     assert a.nearest["cost"] == pytest.approx(1200, abs=1)
     assert a.second is None
     assert a.readiness_minutes == 2
@@ -90,7 +95,8 @@ def test_cars_count_the_minutes_to_get_ready_and_walkers_do_not(canal: District)
     car = report(canal, ANALYST, Question(mode=Travel.CAR, within=parse_within("10min")))
     foot = report(canal, ANALYST, Question(within=parse_within("10min")))
 
-    assert car.method["has_readiness"] and car.question.heading is Heading.FROM_POINT
+    assert car.method["has_readiness"]
+    assert car.question.heading is Heading.FROM_POINT
     # A: 120 s ready and 400 m at 22 km/h = 65 s; B: 800 m = 131 s
     assert by_code(car.groups, WEST_GRID).figures.mean == pytest.approx(800 * 3.6 / 22, abs=0.5)
     assert not foot.method["has_readiness"]
@@ -107,7 +113,9 @@ def test_a_closed_day_station_covers_nobody_at_night(canal: District) -> None:
 
 
 def test_one_way_streets_bind_wheels_but_not_feet(tmp_path: Path) -> None:
-    district = make_canal(f"sqlite:///{tmp_path / 'd.gpkg'}", tmp_path, FakeClock(), without=("road", "workstation"))
+    district = make_canal(
+        f"sqlite:///{tmp_path / 'd.gpkg'}", tmp_path, FakeClock(), without=("road", "workstation")
+    )
     put(district, road("单行", (0, 0), (0, 500), oneway=True), station("JWZ01", 0, 500))
     rides = Question(mode=Travel.EBIKE, within=NEAR, direction=Heading.FROM_POINT)
     comes = Question(mode=Travel.EBIKE, within=NEAR, direction=Heading.TO_POINT)
@@ -175,7 +183,9 @@ def crowds(tmp_path_factory: pytest.TempPathFactory):
     rng = np.random.default_rng(4)
     for count in (0, 1, 40, 400):
         folder = tmp_path_factory.mktemp(f"crowd{count}")
-        made[count] = make_canal(f"sqlite:///{folder / 'd.gpkg'}", folder, FakeClock(), without=("workstation",))
+        made[count] = make_canal(
+            f"sqlite:///{folder / 'd.gpkg'}", folder, FakeClock(), without=("workstation",)
+        )
         places = [(0, 300)] if count == 1 else rng.uniform([-50, 0], [250, 1000], (count, 2)).tolist()
         if count:
             put(made[count], *(station(f"JWZ{at:03}", x, y) for at, (x, y) in enumerate(places)))
@@ -194,7 +204,8 @@ def test_points_and_people_far_from_every_road_are_listed(tmp_path: Path) -> Non
     assert by_code(found.points, "JWZ09").state == "off_network"
     assert found.total.unreached == 70
     assert sum("超过 500 米" in one for one in found.warnings) == 2
-    assert found.groups[-1].code is None and found.groups[-1].figures.people == 70
+    assert found.groups[-1].code is None
+    assert found.groups[-1].figures.people == 70
     district.close()
 
 
@@ -247,19 +258,27 @@ def test_small_counts_are_hidden_from_viewers_and_cannot_be_computed(tmp_path: P
     seen = report(district, VIEWER, Question(within=NEAR))
     whole = report(district, ANALYST, Question(within=NEAR))
 
-    assert seen.is_masked and not whole.is_masked
+    assert seen.is_masked
+    assert not whole.is_masked
     assert by_code(whole.groups, WEST_GRID).figures.uncovered in (0, 3)
     shown = [one for one in seen.groups if not one.figures.is_hidden]
-    assert all(not 0 < getattr(one.figures, name) < 5 for one in shown for name in ("covered", "uncovered", "once", "twice"))
+    assert all(
+        not 0 < getattr(one.figures, name) < 5
+        for one in shown
+        for name in ("covered", "uncovered", "once", "twice")
+    )
     assert len(shown) != len(seen.groups) - 1  # one hidden alone would follow from the total
     district.close()
 
 
 def test_a_row_is_hidden_whole_and_never_alone() -> None:
-    rows, groups, is_total_hidden = hidden_rows([np.array([3.0, 100, 200]), np.array([50.0, 60, 70])], ["a", "a", "a"])
+    rows, groups, is_total_hidden = hidden_rows(
+        [np.array([3.0, 100, 200]), np.array([50.0, 60, 70])], ["a", "a", "a"]
+    )
 
     assert rows.tolist() == [True, True, False]
-    assert groups == set() and not is_total_hidden
+    assert groups == set()
+    assert not is_total_hidden
 
 
 def test_a_sensitive_layer_is_no_demand_for_a_viewer(canal: District) -> None:

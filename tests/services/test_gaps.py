@@ -81,7 +81,9 @@ def test_areas_share_out_the_district_exactly(canal: District) -> None:
         shapes = [in_metres(one) for one in found]
         whole = shapely.box(-300, -300, 500, 1300)
         assert sum(one.area for one in shapes) == pytest.approx(whole.area, rel=1e-4)
-        assert shapely.union_all(shapes).symmetric_difference(whole).area < 250  # a border of 4.8 km, rounded to 5 cm
+        assert (
+            shapely.union_all(shapes).symmetric_difference(whole).area < 250
+        )  # a border of 4.8 km, rounded to 5 cm
     by_foot = area_shapes(canal, ANALYST, Question())["features"]
     assert [one["properties"]["people"] for one in by_foot] == [100, 350]
 

@@ -31,7 +31,9 @@ def asked(*changes: dict, mode: Travel = Travel.FOOT, within: str = "500m") -> Q
     return Question(mode=mode, within=parse_within(within), changes=parse_changes(list(changes)))
 
 
-@pytest.mark.parametrize(("mode", "within"), [("foot", "500m"), ("line", "500m"), ("car", "3min"), ("ebike", "90s")])
+@pytest.mark.parametrize(
+    ("mode", "within"), [("foot", "500m"), ("line", "500m"), ("car", "3min"), ("ebike", "90s")]
+)
 def test_a_preview_equals_the_report_of_the_same_changes(canal: District, mode: str, within: str) -> None:
     first, second = ids(canal)
     rng = np.random.default_rng(7)
@@ -42,7 +44,10 @@ def test_a_preview_equals_the_report_of_the_same_changes(canal: District, mode: 
             [{"op": "move", "id": second, **spot}],
             [{"op": "close", "id": first}, {"op": "add", **spot}],
             [{"op": "add", **spot}, {"op": "close", "id": second}],
-            [{"op": "bridge", "line": [[*lonlat(0, 0)], [*lonlat(200, 0)]]}, {"op": "move", "id": first, **spot}],
+            [
+                {"op": "bridge", "line": [[*lonlat(0, 0)], [*lonlat(200, 0)]]},
+                {"op": "move", "id": first, **spot},
+            ],
         ][at % 5]
         question = asked(*changes, mode=Travel(mode), within=within)
         seen = preview(canal, ANALYST, question)
@@ -64,7 +69,14 @@ def test_a_point_beside_the_gap_wins_its_people(canal: District) -> None:
     assert seen["gained"] == 300
     assert [one["code"] for one in seen["groups"]] == [EAST_GRID]
     assert EAST_GRID in seen["gaps"]["groups"]
-    assert sum(one["properties"]["people"] for one in seen["gaps"]["features"] if one["properties"]["grid_code"] == EAST_GRID) == 0
+    assert (
+        sum(
+            one["properties"]["people"]
+            for one in seen["gaps"]["features"]
+            if one["properties"]["grid_code"] == EAST_GRID
+        )
+        == 0
+    )
 
 
 def test_gaps_of_a_preview_are_those_of_the_report(canal: District) -> None:
@@ -75,7 +87,13 @@ def test_gaps_of_a_preview_are_those_of_the_report(canal: District) -> None:
         whole = gaps.gap_shapes(canal, ANALYST, question)["features"]
         for code in seen["groups"]:
             mine, theirs = (
-                shapely.union_all([shapely.geometry.shape(one["geometry"]) for one in many if one["properties"]["grid_code"] == code])
+                shapely.union_all(
+                    [
+                        shapely.geometry.shape(one["geometry"])
+                        for one in many
+                        if one["properties"]["grid_code"] == code
+                    ]
+                )
                 for many in (seen["features"], whole)
             )
             assert mine.symmetric_difference(theirs).area < 0.02 * max(mine.area, theirs.area)
@@ -85,7 +103,8 @@ def test_a_place_far_from_every_road_is_named_and_gains_nothing(canal: District)
     seen = preview(canal, ANALYST, asked({"op": "add", **place(5_000, 5_000)}))
 
     assert seen["off_network"] == [0]
-    assert seen["gained"] == 0 and seen["groups"] == []
+    assert seen["gained"] == 0
+    assert seen["groups"] == []
 
 
 def test_blocking_the_bridge_road_cuts_the_banks_apart(canal: District) -> None:
@@ -110,5 +129,6 @@ def test_changes_that_name_nothing_are_refused(canal: District) -> None:
 def test_without_changes_nothing_is_gained(canal: District) -> None:
     seen = preview(canal, ANALYST, Question(within=NEAR))
 
-    assert seen["gained"] == 0 and seen["groups"] == []
+    assert seen["gained"] == 0
+    assert seen["groups"] == []
     assert seen["before"] == seen["after"]

@@ -27,14 +27,26 @@ NOW = datetime(2026, 3, 2, 8, tzinfo=UTC)  # 16:00 in the district
 
 @pytest.mark.parametrize(
     ("text", "amount", "unit"),
-    [("1000m", 1000, "m"), ("1.5km", 1500, "m"), ("500 米", 500, "m"), ("15min", 900, "s"), ("90s", 90, "s"), ("5分钟", 300, "s")],
+    [
+        ("1000m", 1000, "m"),
+        ("1.5km", 1500, "m"),
+        ("500 米", 500, "m"),
+        ("15min", 900, "s"),
+        ("90s", 90, "s"),
+        ("5分钟", 300, "s"),
+    ],
 )
 def test_thresholds_are_read_with_their_unit(text: str, amount: float, unit: str) -> None:
     assert parse_within(text) == Within(amount, unit)
 
 
 @settings(max_examples=25)
-@given(st.one_of(st.integers(1, 100_000).map(lambda n: Within(float(n), "m")), st.integers(1, 43_200).map(lambda n: Within(float(n), "s"))))
+@given(
+    st.one_of(
+        st.integers(1, 100_000).map(lambda n: Within(float(n), "m")),
+        st.integers(1, 43_200).map(lambda n: Within(float(n), "s")),
+    )
+)
 def test_a_threshold_is_written_as_it_is_read(within: Within) -> None:
     assert parse_within(within.text).amount == pytest.approx(within.amount)
 
@@ -56,9 +68,12 @@ def test_the_mode_says_which_way_and_whether_readiness_counts() -> None:
     car = Question(mode=Travel.CAR, within=parse_within("5min"))
 
     assert Question().heading is Heading.TO_POINT
-    assert car.heading is Heading.FROM_POINT and car.has_readiness
+    assert car.heading is Heading.FROM_POINT
+    assert car.has_readiness
     assert not Question(mode=Travel.CAR, within=parse_within("500m")).has_readiness
-    assert not Question(mode=Travel.CAR, within=parse_within("5min"), direction=Heading.TO_POINT).has_readiness
+    assert not Question(
+        mode=Travel.CAR, within=parse_within("5min"), direction=Heading.TO_POINT
+    ).has_readiness
 
 
 def test_a_straight_line_takes_no_minutes() -> None:
@@ -68,7 +83,8 @@ def test_a_straight_line_takes_no_minutes() -> None:
 
 def test_a_question_comes_back_from_its_document() -> None:
     question = parse_question(
-        {"mode": "car", "within": "12min", "by": "town", "open_at": "09:30", "demand_field": "elder_count"}, now=NOW
+        {"mode": "car", "within": "12min", "by": "town", "open_at": "09:30", "demand_field": "elder_count"},
+        now=NOW,
     )
 
     assert parse_question(question.document(), now=NOW).document() == question.document()
@@ -82,12 +98,15 @@ def test_times_of_the_clock_are_meant_in_the_district() -> None:
         parse_open_at("noon", now=NOW)
 
 
-@pytest.mark.parametrize(("clock", "expected"), [("07:59", False), ("08:00", True), ("19:59", True), ("20:00", False)])
+@pytest.mark.parametrize(
+    ("clock", "expected"), [("07:59", False), ("08:00", True), ("19:59", True), ("20:00", False)]
+)
 def test_a_day_station_is_open_from_eight_to_eight(clock: str, expected: bool) -> None:
     at = parse_open_at(clock, now=NOW)
 
     assert is_open("day", at) is expected
-    assert is_open("24h", at) and is_open(None, at)
+    assert is_open("24h", at)
+    assert is_open(None, at)
 
 
 @pytest.mark.parametrize(

@@ -68,9 +68,16 @@ def test_who_may_keep_and_change_a_scenario(canal: District) -> None:
 
 @pytest.mark.parametrize(
     ("name", "changes"),
-    [("", [addition()]), ("名" * 61, [addition()]), ("空", []), ("无此站", [{"op": "close", "id": "nobody"}])],
+    [
+        ("", [addition()]),
+        ("名" * 61, [addition()]),
+        ("空", []),
+        ("无此站", [{"op": "close", "id": "nobody"}]),
+    ],
 )
-def test_a_scenario_needs_a_name_and_changes_that_make_sense(canal: District, name: str, changes: list[dict]) -> None:
+def test_a_scenario_needs_a_name_and_changes_that_make_sense(
+    canal: District, name: str, changes: list[dict]
+) -> None:
     with pytest.raises((InvalidInput, NotFound)):
         scenarios.save(canal, ANALYST, name, parse_changes(changes), NEAR)
 
@@ -94,7 +101,12 @@ def test_scenarios_stand_beside_today(canal: District) -> None:
 def test_applying_makes_the_scenario_true(canal_copy: District) -> None:
     a, b = report(canal_copy, ANALYST, NEAR).points
     lon, lat = lonlat(200, 500)
-    made = saved(canal_copy, addition(name="河东新站"), {"op": "move", "id": b.id, "lon": lon, "lat": lat}, {"op": "close", "id": a.id})
+    made = saved(
+        canal_copy,
+        addition(name="河东新站"),
+        {"op": "move", "id": b.id, "lon": lon, "lat": lat},
+        {"op": "close", "id": a.id},
+    )
     planned = report(canal_copy, ANALYST, replace(NEAR, scenario=made.id)).total.covered
 
     found = scenarios.apply(canal_copy, ADMIN, made.id)["results"]
@@ -111,7 +123,8 @@ def test_applying_twice_adds_once(canal_copy: District) -> None:
     scenarios.apply(canal_copy, ADMIN, made.id)
     again = scenarios.apply(canal_copy, ADMIN, made.id)["results"]
 
-    assert again[0]["status"] == "done" and "此前" in again[0]["message"]
+    assert again[0]["status"] == "done"
+    assert "此前" in again[0]["message"]
     assert len(report(canal_copy, ANALYST, NEAR).points) == 3
 
 
@@ -157,7 +170,14 @@ def test_a_run_gives_the_same_figures_after_later_edits(canal_copy: District) ->
 
 @pytest.mark.parametrize(
     "damage",
-    [{"format": "other"}, {"version": 2}, {"sequence": 999}, {"sequence": "1"}, {"question": None}, {"kind": "tea"}],
+    [
+        {"format": "other"},
+        {"version": 2},
+        {"sequence": 999},
+        {"sequence": "1"},
+        {"question": None},
+        {"kind": "tea"},
+    ],
 )
 def test_a_damaged_run_is_refused(canal: District, damage: dict) -> None:
     run = coverage_exports.run_document(canal, ANALYST, NEAR)

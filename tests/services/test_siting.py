@@ -42,7 +42,9 @@ def district(tmp_path_factory: pytest.TempPathFactory):
 
 def asked(problem: str, count: int = 2, within: str = "320m", **more) -> SitingQuestion:
     question = Question(within=parse_within(within))
-    return SitingQuestion(question, Problem(problem), count, candidates="police_office", time_limit=20, **more)
+    return SitingQuestion(
+        question, Problem(problem), count, candidates="police_office", time_limit=20, **more
+    )
 
 
 def costs(district: District) -> tuple[np.ndarray, np.ndarray]:
@@ -71,7 +73,8 @@ def test_mclp_equals_trying_all(district: District) -> None:
     found = solve(district, ANALYST, asked("mclp"), keep=False)
 
     assert found["objective"] == found["bound"] == max(covered)
-    assert found["is_optimal"] and found["proof_text"] == "已证明最优"
+    assert found["is_optimal"]
+    assert found["proof_text"] == "已证明最优"
     new = [one for one in found["sites"] if one["is_new"]]
     assert len(new) == 2
     assert found["after"]["covered"] == max(covered)
@@ -83,15 +86,23 @@ def test_p_median_and_p_center_equal_trying_all(district: District) -> None:
     means = best(district, lambda open_: (people * matrix[:, open_].min(axis=1)).sum(), 2)
     farthest = best(district, lambda open_: matrix[:, open_].min(axis=1).max(), 2)
 
-    assert solve(district, ANALYST, asked("p-median"), keep=False)["objective"] == pytest.approx(min(means), abs=600)
-    assert solve(district, ANALYST, asked("p-center"), keep=False)["objective"] == pytest.approx(min(farthest), abs=1)
+    assert solve(district, ANALYST, asked("p-median"), keep=False)["objective"] == pytest.approx(
+        min(means), abs=600
+    )
+    assert solve(district, ANALYST, asked("p-center"), keep=False)["objective"] == pytest.approx(
+        min(farthest), abs=1
+    )
 
 
 def test_lscp_opens_as_few_as_trying_all(district: District) -> None:
     matrix, _ = costs(district)
     reachable = (matrix <= 320).any(axis=1)
     fewest = next(
-        p for p in range(7) if any((matrix[:, [0, 1, *c]] <= 320).any(axis=1)[reachable].all() for c in combinations(range(2, 8), p))
+        p
+        for p in range(7)
+        if any(
+            (matrix[:, [0, 1, *c]] <= 320).any(axis=1)[reachable].all() for c in combinations(range(2, 8), p)
+        )
     )
 
     found = solve(district, ANALYST, asked("lscp", 0), keep=False)
@@ -101,7 +112,9 @@ def test_lscp_opens_as_few_as_trying_all(district: District) -> None:
 
 def test_movable_points_may_all_go_elsewhere(district: District) -> None:
     matrix, people = costs(district)
-    covered = best(district, lambda open_: people[(matrix[:, open_] <= 320).any(axis=1)].sum(), 2, range(8), ())
+    covered = best(
+        district, lambda open_: people[(matrix[:, open_] <= 320).any(axis=1)].sum(), 2, range(8), ()
+    )
 
     found = solve(district, ANALYST, asked("mclp", 0, is_movable=True), keep=False)
 
@@ -114,14 +127,16 @@ def test_closable_points_are_those_that_carry_least(district: District) -> None:
     found = solve(district, ANALYST, asked("mclp", 1, closable=1), keep=False)
 
     assert len(found["sites"]) == 3
-    assert not found["is_optimal"] and "前提" in found["proof_text"]
+    assert not found["is_optimal"]
+    assert "前提" in found["proof_text"]
 
 
 def test_the_curve_rises_and_the_fewest_sites_are_enough(district: District) -> None:
     found = solve(district, ANALYST, asked("mclp", 1, curve=4, share=0.9), keep=False)
     covered = [row[1] for row in found["curve"]]
 
-    assert covered == sorted(covered) and len(covered) == 5
+    assert covered == sorted(covered)
+    assert len(covered) == 5
     assert covered[1] == found["objective"]
     fewest = found["fewest"]["sites"]
     assert found["fewest"]["is_optimal"]
@@ -131,7 +146,9 @@ def test_the_curve_rises_and_the_fewest_sites_are_enough(district: District) -> 
 @pytest.mark.parametrize("source", ["roads", "grid"])
 @pytest.mark.parametrize("mode", [Travel.FOOT, Travel.LINE])
 def test_candidates_can_be_made(district: District, source: str, mode: Travel) -> None:
-    question = SitingQuestion(Question(mode=mode, within=parse_within("320m")), Problem.MCLP, 1, candidates=source)
+    question = SitingQuestion(
+        Question(mode=mode, within=parse_within("320m")), Problem.MCLP, 1, candidates=source
+    )
     if (source, mode) == ("roads", Travel.LINE):
         with pytest.raises(InvalidInput):
             solve(district, ANALYST, question, keep=False)
@@ -151,7 +168,12 @@ def test_impossible_wishes_are_refused_in_words(district: District) -> None:
     with pytest.raises(InvalidInput):
         asked("mclp", -1)
     with pytest.raises(InvalidInput):
-        solve(district, ANALYST, SitingQuestion(Question(), Problem.MCLP, 1, candidates="safe_house"), keep=False)
+        solve(
+            district,
+            ANALYST,
+            SitingQuestion(Question(), Problem.MCLP, 1, candidates="safe_house"),
+            keep=False,
+        )
     with pytest.raises(NotFound):
         siting.start(district, ANALYST, SitingQuestion(Question(), Problem.MCLP, 1, candidates="nowhere"))
     with pytest.raises(InvalidInput):
@@ -176,7 +198,8 @@ def test_a_job_solves_and_tells(district: District) -> None:
     done = jobs.wait(district, ANALYST, job.id, seconds=120)
 
     assert done.result is not None
-    assert done.result["is_optimal"] and done.result["objective"] == solve(district, ANALYST, asked("mclp"), keep=False)["objective"]
+    assert done.result["is_optimal"]
+    assert done.result["objective"] == solve(district, ANALYST, asked("mclp"), keep=False)["objective"]
     assert parse_question(done.parameters, now=district.clock()) == asked("mclp").question.__class__(
         within=parse_within("320m"), direction=asked("mclp").question.heading
     )
@@ -186,9 +209,15 @@ def test_a_job_solves_and_tells(district: District) -> None:
 
 
 def test_candidates_stand_in_a_table_for_the_residents(district: District) -> None:
-    put(district, element("premises", "XX0001", "示例小学", shapely.Point(lonlat(200, 150)), category="学校幼儿园"))
+    put(
+        district,
+        element("premises", "XX0001", "示例小学", shapely.Point(lonlat(200, 150)), category="学校幼儿园"),
+    )
     lon, lat = lonlat(200, 50)
-    places = [{"lon": lon, "lat": lat, "name": "南岸", "cost": 20}, {"lon": lonlat(0, 700)[0], "lat": lonlat(0, 700)[1]}]
+    places = [
+        {"lon": lon, "lat": lat, "name": "南岸", "cost": 20},
+        {"lon": lonlat(0, 700)[0], "lat": lonlat(0, 700)[1]},
+    ]
 
     found = compared(district, ANALYST, Question(within=parse_within("320m")), places)
     south, north = found["candidates"]
@@ -250,8 +279,11 @@ def test_exports_are_logged(district: District, tmp_path) -> None:
 
     coverage_exports.export(district, VIEWER, Question(), tmp_path / "r.json", format="json")
     with district.database.read() as connection:
-        rows = connection.execute(select(access_log).where(access_log.c.kind == "export", access_log.c.username == "viewer")).all()
+        rows = connection.execute(
+            select(access_log).where(access_log.c.kind == "export", access_log.c.username == "viewer")
+        ).all()
 
-    assert len(rows) == 1 and "覆盖分析" in rows[0].detail
+    assert len(rows) == 1
+    assert "覆盖分析" in rows[0].detail
     with pytest.raises(InvalidInput):
         coverage_exports.export(district, ANALYST, Question(), tmp_path / "c.pdf", format="pdf")

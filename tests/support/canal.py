@@ -91,7 +91,9 @@ def canal_elements() -> list[Element]:
     ]
 
 
-def make_canal(url: str, folder: Path, clock: Callable[[], Any], *, without: tuple[str, ...] = ()) -> District:
+def make_canal(
+    url: str, folder: Path, clock: Callable[[], Any], *, without: tuple[str, ...] = ()
+) -> District:
     """The district on a new store; `without` leaves layers out."""
     district = make_district(url, folder, clock)
     made = [one for one in canal_elements() if one.layer not in without]
