@@ -121,7 +121,7 @@ def parse_request(document: dict[str, Any]) -> PackRequest:
         formats = tuple(dict.fromkeys(PackFormat(one) for one in document.get("formats") or ["pdf"]))
         at = document.get("at")
         request = PackRequest(
-            title=checked_words(document.get("title") or "网格总览", "标题", most=60, is_required=True),
+            title=checked_words(document.get("title", "网格总览"), "标题", most=60, is_required=True),
             formats=formats,
             atlas=Atlas(document.get("atlas") or "none"),
             has_overview=bool(document.get("has_overview", True)),

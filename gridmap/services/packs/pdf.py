@@ -183,8 +183,10 @@ class PdfWriter:
             y += 5.4
             self.line(frame.x, y, frame.x + frame.width, y, HexColor("#e6e9ee"))
         y += 2 if page.facts else 0
-        for table in page.tables:
-            y = self.table(table, Frame(frame.x, y, frame.width, frame.y + frame.height - y), size=7.5) + 3
+        # what follows keeps room for a line that says where it is
+        for number, table in enumerate(page.tables):
+            room = frame.y + frame.height - y - 5 * (len(page.tables) - number - 1)
+            y = self.table(table, Frame(frame.x, y, frame.width, room), size=7.5) + 2
 
     def _tiles(self, figures: Sequence[Figure], frame: Frame) -> float:
         """Figures in two columns; the position below them."""
@@ -233,9 +235,14 @@ class PdfWriter:
     def table(self, table: Table, frame: Frame, *, size: float = 8) -> float:
         """A table in a frame, with as many rows as fit and a line that says how many do not; the position below."""
         step = size * 0.3528 * 1.62
-        # title, heading and at least one row, or nothing
-        if not table.rows or frame.height < 3 * step + 5:
+        if not table.rows:
             return frame.y
+        # title, heading and at least one row, or only where to find them
+        if frame.height < 3 * step + 5:
+            if frame.height >= step:
+                words = f"“{table.title}”共 {len(table.rows)} 行,见工作簿"
+                self.text(frame.x, frame.y + step * 0.72, words, size, color=_FAINT, most=frame.width)
+            return frame.y + step
         y = frame.y + 4
         self.text(frame.x, y, table.title, size + 1.5, is_bold=True, most=frame.width)
         y += 1.8

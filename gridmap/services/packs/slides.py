@@ -100,7 +100,7 @@ class SlideWriter:
             return
         if page.charts:
             each = (width - 5 * (len(page.charts) - 1)) / len(page.charts)
-            height = 70.0 if page.tables else 150.0
+            height = 54.0 if page.tables else 150.0
             for number, chart in enumerate(page.charts):
                 self._chart(slide, chart, left + number * (each + 5), y, each, height)
             y += height + 3
