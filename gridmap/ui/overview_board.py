@@ -58,7 +58,8 @@ def board(user: User) -> None:
         st.rerun()
     with side, st.container(key="overview_side"):
         if mine.area is None:
-            overview_charts.ranking(user, ranking, asked.column)
+            with st.container(key="overview_ranking"):
+                overview_charts.ranking(user, ranking, asked.column)
             overview_charts.trends(whole.trends)
         else:
             overview_card.panel(user, *mine.area, period=asked.period)
@@ -124,7 +125,7 @@ def _change(one: Figure, period: PeriodKind) -> str:
 def _grades(grades: Sequence[GradeRow]) -> str:
     parts = "".join(
         f'<i class="gm-grade" style="--grade: {one.color}" title="{html.escape(one.title)}">'
-        f"{html.escape(one.title[:1])} {'*' if one.open is None else one.open}</i>"
+        f"{html.escape(one.title[:1])}{'*' if one.open is None else one.open}</i>"
         for one in grades
     )
     return f'<em class="gm-grades">{parts}</em>'

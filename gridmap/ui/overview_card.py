@@ -43,7 +43,7 @@ def card_html(card: Card) -> str:
     parts = [
         f'<h2 class="gm-card-name">{html.escape(card.name or card.code)}</h2><p class="gm-card-about">{about}</p>',
         f'<div class="gm-card-figures">{figures}</div>',
-        _section("站室点位", [f"{one.name}({one.layer_title})" for one in card.posts], "本区域内没有站室点位。"),
+        _section("站室点位", [f"{one.name} · {one.layer_title}" for one in card.posts], "本区域内没有站室点位。"),
         _risks(card),
         _section("本期变化", [_changed(one) for one in card.changes], "本期没有新增、修改或核实。"),
     ]

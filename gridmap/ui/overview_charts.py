@@ -41,9 +41,8 @@ def ranking(user: User, found: Ranking, column: Column) -> None:
         if picked:
             state.of(user).show.area = (found.layer, str(picked[0]["code"]))
 
-    st.altair_chart(
-        _bars(values, column), theme=None, height="stretch", on_select=chosen, selection_mode="area", key=_KEY
-    )
+    chart = _bars(values, column)
+    st.altair_chart(chart, theme=None, height="stretch", on_select=chosen, selection_mode="area", key=_KEY)
 
 
 def _bars(values: Sequence[dict[str, Any]], column: Column) -> alt.Chart:
@@ -87,7 +86,7 @@ def _line(one: Trend) -> alt.Chart:
     base = alt.Chart(alt.Data(values=values)).encode(
         x=alt.X(
             "day:N", sort=None, title=None,
-            axis=alt.Axis(labelAngle=0, values=[days[0], days[-1]], ticks=False, labelAlign="center"),
+            axis=alt.Axis(labelAngle=0, values=[days[0], days[-1]], ticks=False, labelPadding=8),
         ),
         y=alt.Y("value:Q", title=None, scale=alt.Scale(domain=[0, max(top * 1.25, 4)]), axis=alt.Axis(tickCount=2, domain=False, format=",.0f")),
     )  # fmt: skip

@@ -1,7 +1,7 @@
 // The overview's map: towns or grids in the shades of one figure, with their names; a click opens a card.
 "use strict";
 (function (G) {
-  const GROUND = new Set(["district", "barrier", "road", "workstation"]);
+  const GROUND = new Set(["district", "road", "workstation"]);
   G.scene.layers.overview = (layer) => GROUND.has(layer.id);
 
   const shapes = new Map(); // layer id → its features, fetched once
@@ -62,6 +62,7 @@
     }).addTo(G.app.map);
     names = L.layerGroup(labels, { pmIgnore: true }).addTo(G.app.map);
     choose();
+    spread();
     legend();
     document.body.dataset.scene = asked.key;
   }
@@ -114,6 +115,22 @@
     return best ? best.at : box.getCenter();
   }
 
+  // Names that would lie on each other give way downwards.
+  function spread() {
+    const taken = [];
+    const boxes = [...document.querySelectorAll(".gm-overview-name")];
+    for (const one of boxes) one.style.transform = "";
+    const rects = boxes.map((one) => ({ one, box: one.getBoundingClientRect() })).sort((a, b) => a.box.top - b.box.top);
+    for (const { one, box } of rects) {
+      const width = Math.max(...[...one.children].map((part) => part.offsetWidth));
+      const left = (box.left + box.right - width) / 2;
+      let top = box.top;
+      for (const other of taken) if (left < other.right && left + width > other.left && top < other.bottom && top + box.height > other.top) top = other.bottom;
+      one.style.transform = top > box.top ? `translateY(${top - box.top}px)` : "";
+      taken.push({ left, right: left + width, top, bottom: top + box.height });
+    }
+  }
+
   function choose() {
     if (chosen) chosen.remove();
     chosen = null;
@@ -161,6 +178,7 @@
       if (isThrough) pane.style.pointerEvents = "none";
     }
     document.getElementById("gm-home").addEventListener("click", whole);
+    map.on("zoomend", () => requestAnimationFrame(spread));
     map.on("resize", () => !document.body.dataset.chosen && whole());
     G.scene.keys((event) => {
       // keys of the page itself are the page's own affair

@@ -15,6 +15,8 @@
   const initial = G.layers.initial;
   G.layers.initial = () => {
     const wanted = G.scene.layers[G.app.mode];
+    // A few names are enough: those of the areas stand on the map already.
+    if (wanted) for (const one of G.app.catalogue.layers) one.label_min_zoom = Math.max(one.label_min_zoom, 14);
     return wanted ? G.app.catalogue.layers.filter((one) => wanted(one)).map((one) => one.id) : initial();
   };
 
@@ -39,7 +41,7 @@
   function keys(run) {
     const stop = new AbortController();
     const handle = (event) => {
-      if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
+      if (event.ctrlKey || event.metaKey || event.altKey) return; // Escape is marked as handled by the map itself
       if (event.target.closest && event.target.closest("input, textarea, select, [contenteditable=true], [role=combobox]")) return;
       run(event);
     };

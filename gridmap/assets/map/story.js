@@ -1,1 +1,34 @@
+// Where a story is made: the map with its layers and its time, and one button that keeps the view as a slide.
 "use strict";
+(function (G) {
+  function keep() {
+    const { map } = G.app;
+    const middle = map.getCenter();
+    G.scene.tell({
+      kind: "slide", id: G.uuid(), view: { lon: middle.lng, lat: middle.lat, zoom: map.getZoom() },
+      layers: G.tiles.visibleLayers(), at: G.past.at,
+    });
+    G.toast("当前画面已存为一页。", { key: "slide" });
+  }
+
+  function show(slide) {
+    for (const layer of G.app.catalogue.layers) {
+      const isWanted = slide.layers.includes(layer.id);
+      if (slide.layers.length && isWanted !== G.tiles.isVisible(layer.id)) G.layers.setVisible(layer.id, isWanted);
+    }
+    if (slide.view) G.app.map.setView([slide.view.lat, slide.view.lon], slide.view.zoom, { animate: false });
+    else if (slide.box) G.app.map.fitBounds([[slide.box[1], slide.box[0]], [slide.box[3], slide.box[2]]], { animate: false });
+  }
+
+  let last = null;
+  G.on("scene", (scene) => {
+    if (G.app.mode !== "story") return;
+    if (!document.getElementById("gm-keep-slide")) {
+      document.querySelector(".gm-tools").append(G.h("button", { class: "gm-button gm-button-primary", id: "gm-keep-slide", type: "button", text: "存为一页", on: { click: keep } }));
+    }
+    document.getElementById("gm-keep-slide").hidden = !scene.may_keep;
+    if (scene.shown && scene.shown.key !== last) show(scene.shown);
+    last = scene.shown ? scene.shown.key : null;
+    document.body.dataset.scene = scene.key;
+  });
+})(window.Gridmap);
