@@ -36,6 +36,7 @@ Objects = NDArray[np.object_]
 _TOWN, _DISTRICT = "town", "district"
 _situations = Shelf(10)
 _places = Shelf(12)
+_ways = Shelf(10)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,6 +97,77 @@ class Groups:
         return len(self.code)
 
 
+class Ways:
+    """
+    Costs between points, demand and nodes, whatever the threshold and the grids: what is dear to compute.
+
+    Columns are the active points, `ready` their seconds to get ready where those count.
+    """
+
+    def __init__(
+        self, made: Network | None, direction: Direction, xy: Floats, ready: Floats, demand_xy: Floats
+    ) -> None:
+        self.network, self.direction, self.xy, self.ready, self.demand_xy = (
+            made,
+            direction,
+            xy,
+            ready,
+            demand_xy,
+        )
+
+    @cached_property
+    def point_snap(self) -> Snap:
+        assert self.network is not None
+        return self.network.snap(self.xy)
+
+    @cached_property
+    def demand_snap(self) -> Snap:
+        assert self.network is not None
+        return self.network.snap(self.demand_xy)
+
+    @property
+    def cost(self) -> Floats:
+        return self._costs[0]
+
+    @property
+    def between(self) -> Floats:
+        return self._costs[1]
+
+    @cached_property
+    def _costs(self) -> tuple[Floats, Floats]:
+        if self.network is None:
+            cost, between = line_cost(self.demand_xy, self.xy), line_cost(self.xy, self.xy)
+        else:
+            # one search per point answers for demand and for the other points
+            found = self.network.graph.point_cost(
+                self.point_snap, _joined(self.demand_snap, self.point_snap), direction=self.direction,
+                off_road_mps=self.network.off_road_mps,
+            )  # fmt: skip
+            n = len(self.demand_xy)
+            cost = np.ascontiguousarray((found[:, :n] + self.ready[:, None]).T)
+            between = found[:, n:].T.copy() if self.direction is Direction.TO_SOURCES else found[:, n:].copy()
+        np.fill_diagonal(between, np.inf)
+        return cost, between
+
+    @cached_property
+    def by_node(self) -> tuple[Floats, Ints]:
+        assert self.network is not None
+        return self.network.graph.nearest_to_points(
+            self.point_snap,
+            direction=self.direction,
+            offset=self.ready,
+            off_road_mps=self.network.off_road_mps,
+        )
+
+
+def _joined(first: Snap, second: Snap) -> Snap:
+    return Snap(
+        np.r_[first.edge, second.edge],
+        np.r_[first.fraction, second.fraction],
+        np.r_[first.offset_m, second.offset_m],
+    )
+
+
 class Situation:
     """
     Everything that figures of coverage are made from. Made by `prepare`.
@@ -130,6 +202,17 @@ class Situation:
             snapshot.rows(_DISTRICT).geometry if _has(snapshot.district, _DISTRICT) else np.zeros(0, object)
         )
         self._road_stamp = snapshot.stamps(*LAYERS) if made is not None else ()
+        self.ways: Ways = _ways.of(snapshot.district).get(
+            self._ways_key(snapshot),
+            lambda: Ways(made, self.direction, points.xy[self.active], self.ready, demand.xy),
+        )
+
+    def _ways_key(self, snapshot: Snapshot) -> Hashable:
+        question = self.question
+        return (
+            self.road_key, snapshot.stamps(question.points, question.demand), self.direction, question.points,
+            question.demand, question.changes, question.has_readiness, self.active.tobytes(),
+        )  # fmt: skip
 
     @property
     def direction(self) -> Direction:
@@ -143,17 +226,15 @@ class Situation:
         roads = tuple(one for one in self.question.changes if isinstance(one, Bridge | Block))
         return self._road_stamp, self.crs.to_epsg(), self.question.mode, self.unit, roads
 
-    @cached_property
+    @property
     def point_snap(self) -> Snap:
         """Where the active points meet the network."""
-        assert self.network is not None
-        return self.network.snap(self.points.xy[self.active])
+        return self.ways.point_snap
 
-    @cached_property
+    @property
     def demand_snap(self) -> Snap:
         """Where demand meets the network."""
-        assert self.network is not None
-        return self.network.snap(self.demand.xy)
+        return self.ways.demand_snap
 
     @cached_property
     def point_is_near(self) -> Flags:
@@ -169,46 +250,25 @@ class Situation:
             return np.ones(len(self.demand.xy), bool)
         return self.demand_snap.is_snapped
 
-    @cached_property
+    @property
     def cost(self) -> Floats:
         """(n demand, active points) seconds or metres, readiness included; `inf` without a way."""
-        if self.network is None:
-            return line_cost(self.demand.xy, self.points.xy[self.active])
-        found = self.network.graph.point_cost(
-            self.point_snap,
-            self.demand_snap,
-            direction=self.direction,
-            off_road_mps=self.network.off_road_mps,
-        )
-        return np.ascontiguousarray((found + self.ready[:, None]).T)
+        return self.ways.cost
+
+    @property
+    def between(self) -> Floats:
+        """(active, active) cost from point to point, without readiness; `inf` to itself."""
+        return self.ways.between
+
+    @property
+    def by_node(self) -> tuple[Floats, Ints]:
+        """Per node of the network the cost of its nearest active point, readiness included, and which (-1: none)."""
+        return self.ways.by_node
 
     @cached_property
     def cover(self) -> Coverage:
         """Who is covered."""
         return coverage(self.cost, self.demand.weight, self.threshold)
-
-    @cached_property
-    def between(self) -> Floats:
-        """(active, active) cost from point to point, the way a car of one would drive to another; `inf` to itself."""
-        xy = self.points.xy[self.active]
-        if self.network is None:
-            found = line_cost(xy, xy)
-        else:
-            snap = self.point_snap
-            found = self.network.graph.point_cost(snap, snap, off_road_mps=self.network.off_road_mps)
-        np.fill_diagonal(found, np.inf)
-        return found
-
-    @cached_property
-    def by_node(self) -> tuple[Floats, Ints]:
-        """Per node of the network the cost of its nearest active point, readiness included, and which (-1: none)."""
-        assert self.network is not None
-        return self.network.graph.nearest_to_points(
-            self.point_snap,
-            direction=self.direction,
-            offset=self.ready,
-            off_road_mps=self.network.off_road_mps,
-        )
 
     @cached_property
     def boundary(self) -> shapely.Geometry:
