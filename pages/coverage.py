@@ -9,5 +9,6 @@ from gridmap.ui.shell import ASSETS
 user = gate.require(Permission.VIEW_COVERAGE)
 
 st.html(ASSETS / "coverage.css")
-widgets.notices(user, "coverage")
+with st.container(key="coverage_notices"):  # always there: what follows keeps its place, and so the map its frame
+    widgets.notices(user, "coverage")
 coverage_page.show(user)

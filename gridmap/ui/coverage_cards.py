@@ -25,13 +25,12 @@ def point_card(question: Question, report: Report, work: CoverageWork, heard: He
         if heard.point in by_id:
             work.point = heard.point
             work.picks += 1
-    ids: list[str | None] = [None, *by_id]
-    if work.point not in by_id:
-        work.point = None
+    ids = ["", *by_id]
+    index = ids.index(work.point) if work.point in by_id else 0
     work.point = st.selectbox(
-        "站点", ids, index=ids.index(work.point), key=f"coverage.point.{work.picks}", label_visibility="collapsed",
-        format_func=lambda one: "选择站点,或点地图上的站点" if one is None else label_of(by_id[one]),
-    )  # fmt: skip
+        "站点", ids, index=index, key=f"coverage.point.{work.picks}", label_visibility="collapsed",
+        format_func=lambda one: label_of(by_id[one]) if one else "选择站点,或点地图上的站点",
+    ) or None  # fmt: skip
     if work.point is not None:
         _card(question, report, by_id[work.point])
 

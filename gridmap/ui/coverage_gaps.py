@@ -19,7 +19,7 @@ from gridmap.ui.coverage_map import place_table
 from gridmap.ui.coverage_today import exports, vars_of
 from gridmap.ui.coverage_work import Asked
 
-_COLUMNS = ["名次", "网格", "网格编码", "人数", "面积", "最近站点", "最远居民"]
+_COLUMNS = ["名次", "网格", "人数", "面积", "最近站点", "最远居民"]
 _MOST_ROWS = 200
 
 
@@ -65,8 +65,7 @@ def _texts(one: dict[str, Any], report: Report) -> list[str]:
     nearest = one["nearest"]
     return [
         str(one["rank"]),
-        one["grid_name"],
-        one["grid_code"] or "—",
+        "\n".join(each for each in (one["grid_name"], one["grid_code"]) if each),
         words.people(one["people"], is_hidden=one["is_hidden"]),
         f"{one['area_km2']:.2f} km²",
         nearest["name"] if nearest else "—",

@@ -90,6 +90,14 @@ def row_attributes(lon: float, lat: float, gap: int | None = None) -> str:
     return f'data-gridmap-fly="{lon:.6f},{lat:.6f}"{rank}'
 
 
+def _cell(text: str) -> str:
+    """A cell; a figure stays in one line, and the second line of a text is smaller."""
+    first, _, second = text.partition("\n")
+    small = f"<small>{html.escape(second)}</small>" if second else ""
+    mark = ' class="gm-figure"' if not second and text[:1] in "0123456789<—+-" else ""
+    return f"<td{mark}>{html.escape(first)}{small}</td>"
+
+
 def place_table(
     columns: list[str], rows: list[tuple[list[str], float, float]], *, height: int, ranked: bool = False
 ) -> None:
@@ -106,7 +114,7 @@ def place_table(
     for texts, lon, lat in rows:
         go = row_attributes(lon, lat, int(texts[0]) if ranked else None)
         first = f'<td><button type="button" class="gm-button gm-go" aria-label="在图上看 {html.escape(texts[0])}">{html.escape(texts[0])}</button></td>'
-        body.append(f"<tr {go}>{first}" + "".join(f"<td>{html.escape(one)}</td>" for one in texts[1:]) + "</tr>")
+        body.append(f"<tr {go}>{first}{''.join(_cell(one) for one in texts[1:])}</tr>")
     st.html(
         f'<div class="gm-table gm-places" tabindex="0" role="region" aria-label="{html.escape(columns[0])}" style="max-height: {height}px">'
         f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table></div>"

@@ -94,13 +94,12 @@ def _scenario(user: User, work: CoverageWork) -> Scenario | None:
             work.choose(linked)
         elif linked:
             st.toast("链接中的方案不存在,可能已被删除。")
-    ids: list[str | None] = [None, *found]
-    if work.scenario not in found:
-        work.scenario = None
+    ids = ["", *found]
+    index = ids.index(work.scenario) if work.scenario in found else 0
     work.scenario = st.selectbox(
-        "方案", ids, index=ids.index(work.scenario), key=f"coverage.scenario.{work.picks}", width=190,
-        format_func=lambda one: "现状" if one is None else found[one].name,
-    )  # fmt: skip
+        "方案", ids, index=index, key=f"coverage.scenario.{work.picks}", width=190,
+        format_func=lambda one: found[one].name if one else "现状",
+    ) or None  # fmt: skip
     if work.scenario is not None:
         st.query_params[LINK] = work.scenario
     elif LINK in st.query_params:

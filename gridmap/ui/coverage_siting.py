@@ -62,8 +62,9 @@ def _form(user: User, question: Question, work: CoverageWork) -> None:
             "新增点数", min_value=0, max_value=siting.MOST_NEW, value=5, key="coverage.count", disabled=problem is Problem.LSCP
         )
         source = right.selectbox("候选点", list(options), format_func=options.__getitem__, key=f"coverage.source.{len(options)}")
-        closable = left.number_input("可撤现有站点数", min_value=0, max_value=1000, value=0, key="coverage.closable", help="撤掉的名额可以另择新址,从单独贡献最小的站点撤起。")
+        closable = left.number_input("可撤现有站点数", min_value=0, max_value=1000, value=0, key="coverage.closable")
         seconds = right.number_input("计算时限(秒)", min_value=5, max_value=600, value=60, step=5, key="coverage.seconds")
+        st.caption("撤掉的名额可以另择新址,从单独贡献最小的站点撤起。")
         movable = st.checkbox("现有站点全部可以重新布局", key="coverage.movable")
         extra = st.checkbox(
             f"同时计算“点数—覆盖”曲线(至 {_CURVE} 个)与覆盖 {_SHARE:.0%} 所需最少点数", value=problem is Problem.MCLP,
@@ -117,7 +118,7 @@ def _result(user: User, asked: Asked, result: Mapping[str, Any], work: CoverageW
         {
             "覆盖率": f"{words.share(before['covered_share'])} → {words.share(after['covered_share'])}",
             f"已覆盖({people_unit})": f"{words.people(before['covered'])} → {words.people(after['covered'])}",
-            "平均路程": f"{words.cost(before['mean'], unit)} → {words.cost(after['mean'], unit)}",
+            **_mean(before, after, unit),
             "界限": _bound(result, unit),
             "候选点": f"{result['candidates']:,} 处",
             "用时": f"{result['seconds']:.1f} 秒",
@@ -142,6 +143,13 @@ def _result(user: User, asked: Asked, result: Mapping[str, Any], work: CoverageW
         st.write("建议撤销:" + "、".join(one["name"] or one["code"] for one in result["closed"]))
     _curve(result)
     _take_over(user, asked, result, work)
+
+
+def _mean(before: Mapping[str, Any], after: Mapping[str, Any], unit: str) -> dict[str, str]:
+    """Left out where cover is what counts: costs beyond the threshold are then not known for new sites."""
+    if after["mean"] is None:
+        return {}
+    return {"平均路程": f"{words.cost(before['mean'], unit)} → {words.cost(after['mean'], unit)}"}
 
 
 def _bound(result: Mapping[str, Any], unit: str) -> str:

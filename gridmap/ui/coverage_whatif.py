@@ -203,13 +203,13 @@ def _candidates(user: User, asked: Asked, work: CoverageWork, heard: Heard) -> N
     fields = [each for each in layers[source]["fields"] if each["type"] in ("integer", "number")] if source else []
     titles = {each["name"]: each["title"] for each in fields}
     field = st.selectbox(
-        "费用字段", [None, *titles], format_func=lambda one: "不计费用" if one is None else titles[one], key=f"coverage.cost.{source}"
-    ) if fields else None  # fmt: skip
+        "费用字段", ["", *titles], format_func=lambda one: titles[one] if one else "不计费用", key=f"coverage.cost.{source}"
+    ) if fields else ""  # fmt: skip
     places: Any = source or [one for one in heard.changes if one.get("op") == "add"]
     if st.button("比较候选点", disabled=not places, key="coverage.compare_sites"):
         with st.spinner("正在计算各候选点…"):
             work.compared = widgets.attempt(
-                user, lambda: candidates.compared(district, user, asked.question, places, cost_field=field)
+                user, lambda: candidates.compared(district, user, asked.question, places, cost_field=field or None)
             )
     if not places and work.compared is None:
         widgets.empty("先在地图上用“新增站点”放几个候选点,再比较;或选一个点图层。")

@@ -28,14 +28,14 @@
   function pattern(ctx, color) {
     if (!patterns[color]) {
       const board = document.createElement("canvas");
-      board.width = board.height = 10;
+      board.width = board.height = 12;
       const pen = board.getContext("2d");
       pen.strokeStyle = color;
-      pen.lineWidth = 1.6;
+      pen.lineWidth = 1.4;
       pen.beginPath();
-      for (const shift of [-10, 0, 10]) {
-        pen.moveTo(shift - 1, 11);
-        pen.lineTo(shift + 11, -1);
+      for (const shift of [-12, 0, 12]) {
+        pen.moveTo(shift - 1, 13);
+        pen.lineTo(shift + 13, -1);
       }
       pen.stroke();
       patterns[color] = ctx.createPattern(board, "repeat");
@@ -47,10 +47,10 @@
     _fillStroke(ctx, layer) {
       const { hatch } = layer.options;
       if (hatch) {
-        ctx.globalAlpha = 0.14;
+        ctx.globalAlpha = 0.1;
         ctx.fillStyle = hatch;
         ctx.fill("evenodd");
-        ctx.globalAlpha = 0.75;
+        ctx.globalAlpha = 0.5;
         ctx.fillStyle = pattern(ctx, hatch);
         ctx.fill("evenodd");
       }

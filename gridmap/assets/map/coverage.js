@@ -291,7 +291,7 @@
     drawnSites = text;
     drop("sites");
     const all = [
-      ...(tab === "siting" ? (chosen || []).map((one) => C.marker(one, "chosen")) : []),
+      ...(tab === "siting" ? (chosen || []).map((one) => C.marker(one, "chosen", { zIndexOffset: 1000 })) : []),
       ...(tab === "siting" ? (closed || []).map((one) => C.marker(one, "closed")) : []),
       ...(tab === "whatif" ? (candidates || []).map((one) => C.marker(one, "candidate")) : []),
     ];
@@ -387,6 +387,18 @@
     if (nothing) G.replace(box, G.icon("warn", 18), G.h("span", { text: nothing }));
   }
 
+  // The whole district beside the legend, unless the address says where to look.
+  function whole() {
+    const { bounds } = G.app.catalogue.district;
+    if (!bounds || window.parent.location.hash.split("/").length >= 3) return;
+    const [west, south, east, north] = bounds;
+    const { map } = G.app;
+    map.fitBounds([[south, west], [north, east]], { paddingTopLeft: [10, 10], paddingBottomRight: [10, 40], animate: false });
+    // What room there is goes to the legend's side.
+    const free = map.getSize().x - map.latLngToContainerPoint([north, east]).x - 70;
+    if (free > 0) map.panBy([-free, 0], { animate: false });
+  }
+
   // --- the beginning ------------------------------------------------------------------------------------------------------------------------
   // On this page nothing is edited: the tools of the main map stand back before it makes its frame.
   function standBack() {
@@ -418,5 +430,6 @@
       G.h("div", { class: "gm-cover-state", id: "gm-cover-state", hidden: true }));
     G.emit("coverage-ready");
     listen();
+    whole();
   });
 })(window.Gridmap);
