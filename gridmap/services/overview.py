@@ -333,6 +333,14 @@ def sums(
     return kept(district, key, make)
 
 
+def sequence_at(district: District, at: datetime | None) -> int:
+    """The district's newest commit, or that of `at`."""
+    if at is None:
+        return district.database.sequence()
+    with district.database.read() as connection:
+        return past.sequence_at(connection, at)
+
+
 def standing_at(district: District, period: Period, at: datetime | None) -> Standing:
     """The counted district (unmasked: for services only), from memory while it has not changed."""
     key = ("standing", period.kind, at or day_of(district.clock()))
@@ -411,7 +419,7 @@ class _Maker:
         listed: Mapping[str, datetime],
     ) -> None:
         self.district, self.user, self.listed = district, user, listed
-        self.sequence = district.database.sequence()
+        self.sequence = sequence_at(district, at)
         self.period = period_at(kind, at or district.clock())
         self.scope = scope_of(user)
         self.now = sums_of(district, self.scope, standing_at(district, self.period, at))

@@ -126,7 +126,7 @@ def picture(
     now = district.clock()
     if stamp is None:
         moment = request.at or now
-        text = f"数据时间 {moment.astimezone(CHINA):%Y-%m-%d %H:%M} · 数据序号 {district.database.sequence()}"
+        text = f"数据时间 {moment.astimezone(CHINA):%Y-%m-%d %H:%M} · 数据序号 {overview.sequence_at(district, request.at)}"
         is_simulated = overview.overview(district, user, at=request.at).stamp.is_simulated
     else:
         text, is_simulated = stamp.text.removesuffix(f" · {overview.SIMULATED}"), stamp.is_simulated

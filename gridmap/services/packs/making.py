@@ -216,25 +216,44 @@ def _log(connection: Connection, district: District, user: User, made: StoredPac
     )  # fmt: skip
 
 
-def keep(district: District, user: User, context: JobContext, made: StoredPack) -> dict[str, Any]:
-    """Store a pack made by a job, with the job's end and a line in the log, in one transaction."""
+def store(
+    district: District,
+    user: User,
+    made: StoredPack,
+    folder: Path,
+    *,
+    end: Callable[[Connection], None] | None = None,
+) -> None:
+    """
+    Keep a pack whose files lie in `folder`: they move to where packs are kept, and the log has a line.
+
+    `end` takes part in the transaction that stores it.
+    """
     target = folder_of(district.settings, made.id)
     target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    shutil.move(str(context.folder / "pack"), target)
-    result = {"pack": made.id, "pages": made.pages, "sequence": made.sequence, "files": list(made.files)}
+    shutil.move(str(folder), target)
     try:
         with district.database.write() as connection:
             stored.add(connection, made)
             _log(connection, district, user, made)
-            context.finish(connection, result)
+            if end is not None:
+                end(connection)
     except BaseException:
         shutil.rmtree(target, ignore_errors=True)
         raise
-    return result
 
 
 def run_job(context: JobContext) -> dict[str, Any]:
     """Make a pack in a worker. Parameters of the job: the request's document. The result names the pack."""
     request = parse_request(dict(context.parameters))
-    made = make(context.district, context.user, request, context.folder / "pack", progress=context.progress)
-    return keep(context.district, context.user, context, made)
+    folder = context.folder / "pack"
+    made = make(context.district, context.user, request, folder, progress=context.progress)
+    result = {"pack": made.id, "pages": made.pages, "sequence": made.sequence, "files": list(made.files)}
+    store(
+        context.district,
+        context.user,
+        made,
+        folder,
+        end=lambda connection: context.finish(connection, result),
+    )
+    return result

@@ -89,7 +89,7 @@ def start(district: District, user: User, request: PackRequest | Mapping[str, An
 
 
 def _start(district: District, user: User, request: PackRequest) -> Started:
-    key = making.key_of(district, user, request, district.database.sequence())
+    key = making.key_of(district, user, request, overview.sequence_at(district, request.at))
     with district.database.read() as connection:
         found = stored.newest(connection, overview.scope_of(user).value, key=key, limit=1)
     if found and (pack := _pack(district, user, found[0])).files:
