@@ -12,8 +12,8 @@ import streamlit as st
 from gridmap.domain.periods import PeriodKind
 from gridmap.domain.roles import User
 from gridmap.errors import GridmapError
-from gridmap.services import overview
 from gridmap.services import district as districts
+from gridmap.services import overview
 from gridmap.services.overview import Column, Figure, Form, GradeRow, Overview, Ranking
 from gridmap.services.problems import chinese
 from gridmap.services.standing import GRID, TOWN

@@ -43,7 +43,9 @@ def card_html(card: Card) -> str:
     parts = [
         f'<h2 class="gm-card-name">{html.escape(card.name or card.code)}</h2><p class="gm-card-about">{about}</p>',
         f'<div class="gm-card-figures">{figures}</div>',
-        _section("站室点位", [f"{one.name} · {one.layer_title}" for one in card.posts], "本区域内没有站室点位。"),
+        _section(
+            "站室点位", [f"{one.name} · {one.layer_title}" for one in card.posts], "本区域内没有站室点位。"
+        ),
         _risks(card),
         _section("本期变化", [_changed(one) for one in card.changes], "本期没有新增、修改或核实。"),
     ]
@@ -68,7 +70,11 @@ def _section(title: str, lines: list[str], empty: str) -> str:
 def _risks(card: Card) -> str:
     if not card.risks:
         open_risks = next((one for one in card.figures if one.key == "open_risks"), None)
-        words = "没有未结风险。" if open_risks is not None and open_risks.value == 0 else "逐条内容不在您的查看范围。"
+        words = (
+            "没有未结风险。"
+            if open_risks is not None and open_risks.value == 0
+            else "逐条内容不在您的查看范围。"
+        )
         return f"<h3>未结风险</h3><p>{words}</p>"
     rows = "".join(
         f'<li><i class="gm-grade" style="--grade: {one.color}">{html.escape(one.grade_title[:1])}</i>'

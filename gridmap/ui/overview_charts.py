@@ -77,7 +77,11 @@ def trends(found: Sequence[Trend]) -> None:
 
 def _line(one: Trend) -> alt.Chart:
     values = [
-        {"day": f"{at.astimezone(CHINA):%m-%d}", "value": value, "text": "" if value is None else f"{value:,.0f}"}
+        {
+            "day": f"{at.astimezone(CHINA):%m-%d}",
+            "value": value,
+            "text": "" if value is None else f"{value:,.0f}",
+        }
         for at, value in one.points
     ]
     known = [row for row in values if row["value"] is not None]

@@ -50,6 +50,7 @@ _PAGES = (
     Entry("history", "历史对比", ":material/history:", Permission.VIEW_HISTORY, UPKEEP),
     Entry("packages", "工作包", ":material/cases:", Permission.IMPORT, UPKEEP),
     Entry("overview", "总览", ":material/dashboard:", Permission.VIEW_COVERAGE),
+    Entry("stories", "汇报", ":material/slideshow:", Permission.VIEW_ELEMENTS),
     Entry("coverage", "覆盖分析", ":material/radar:", Permission.VIEW_COVERAGE),
     Entry("account", "我的账号", ":material/person:"),
     Entry("admin", "系统管理", ":material/admin_panel_settings:", Permission.ADMINISTER),

@@ -13,7 +13,9 @@ from streamlit_folium import st_folium
 from gridmap.maps.shell import make_map
 
 
-def show(mode: str, scene: Mapping[str, Any], *, heard: dict[str, str], height: int = 600) -> dict[str, Any] | None:
+def show(
+    mode: str, scene: Mapping[str, Any], *, heard: dict[str, str], height: int = 600
+) -> dict[str, Any] | None:
     """
     The map of this mode showing `scene`; answers what a person has just said by it, once.
 

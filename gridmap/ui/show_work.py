@@ -32,15 +32,18 @@ class ShowWork:
     ----------
     area : layer and code of the town or grid whose card is open on the overview
     heard : by map, what it said last
-    story : the story that is being edited
+    story, slide : the story that is being edited, and its slide that is open
     play : what is being presented
     draft : a filled briefing that is not stored yet
     briefing : the stored briefing that is open
+    pack : the job that makes a pack
     """
 
     area: tuple[str, str] | None = None
     heard: dict[str, str] = field(default_factory=dict)
     story: str | None = None
+    slide: str | None = None
     play: Play | None = None
     draft: Draft | None = None
     briefing: str | None = None
+    pack: str | None = None

@@ -162,9 +162,9 @@
     frame();
     G.scene.keys(key);
     let wasFull = G.scene.full().isOn();
-    const stop = G.scene.full().on((isFull) => {
+    const stop = G.scene.full().on((isFull, isToggled) => {
       // Escape of the browser's own full screen does not arrive as a key.
-      if (wasFull && !isFull && !isOver && !G.isToggling) end();
+      if (wasFull && !isFull && !isOver && !isToggled) end();
       wasFull = isFull;
     });
     window.addEventListener("pagehide", stop);

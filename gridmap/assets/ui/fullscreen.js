@@ -4,6 +4,8 @@
 (function () {
   const CLASS = "gm-full";
   const listeners = [];
+  // Whether it is the button or the key F that changes it now: a presentation ends by Escape alone.
+  let isToggling = false;
   const isOn = () => document.body.classList.contains(CLASS);
 
   function tell() {
@@ -11,7 +13,7 @@
       button.textContent = isOn() ? "退出全屏" : "全屏(F)";
       button.setAttribute("aria-pressed", String(isOn()));
     }
-    listeners.slice().forEach((run) => run(isOn()));
+    listeners.slice().forEach((run) => run(isOn(), isToggling));
     // maps and charts measure the room they have
     window.dispatchEvent(new Event("resize"));
   }
@@ -37,7 +39,12 @@
   }
 
   const canShow = () => !!document.querySelector("[data-gridmap-fullscreen], .gm-scene");
-  const toggle = () => (isOn() ? leave() : canShow() && enter());
+  async function toggle() {
+    isToggling = true;
+    if (isOn()) await leave();
+    else if (canShow()) await enter();
+    isToggling = false;
+  }
 
   document.addEventListener("fullscreenchange", () => !document.fullscreenElement && set(false));
   document.addEventListener("click", (event) => {
