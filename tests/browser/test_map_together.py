@@ -61,7 +61,9 @@ def test_disjoint_edits_merge_without_a_question_and_the_receipt_says_so(
     behind_the_back(live_server, station, name="他们改的名")
     save_form(app)
     receipt(app, "“他们改的名”已保存,第 3 版")
-    expect(app.locator('.gm-toast[data-key="receipt"]')).to_contain_text("已与他人的修改自动合并,保留了对方改的:名称")
+    expect(app.locator('.gm-toast[data-key="receipt"]')).to_contain_text(
+        "已与他人的修改自动合并,保留了对方改的:名称"
+    )
     now = stored(live_server, station)
     assert (now.name, now.properties["officer_count"]) == ("他们改的名", 7)
     assert app.get_by_role("dialog").count() == 0
@@ -129,7 +131,9 @@ def test_taking_theirs_keeps_their_version_and_stores_nothing(
     moved_behind_the_back(live_server, station, name="他们的名字")
     save_shape(app)
     box = dialog(app, "编辑冲突:请选择保留哪一方")
-    expect(box.locator("tr").filter(has_text="位置与范围")).to_contain_text(re.compile(r"移动了 \d+ 米.*移动了 \d+ 米"))
+    expect(box.locator("tr").filter(has_text="位置与范围")).to_contain_text(
+        re.compile(r"移动了 \d+ 米.*移动了 \d+ 米")
+    )
     # the three places lie on the map itself, beside the dialog
     expect(app.locator(".leaflet-gm-outline-pane path")).to_have_count(3)
     assert_looks_right(page)

@@ -90,11 +90,12 @@
     const layers = G.app.catalogue.layers.filter((one) => G.tiles.isVisible(one.id) && !one.basemap).map((one) => one.id);
     if (!layers.length) return G.replace(host, G.h("p", { class: "gm-note-plain", text: "请先在图层面板打开要对比的图层。" }));
     if (!from || !to) return G.replace(host, G.h("p", { class: "gm-fault", text: "请填写两个日期。" }));
-    // A minute that is written out ends with its last second.
-    const until = new Date(Math.min(new Date(to).getTime() + 59999, Date.now() - 1000));
+    // A minute that is written out ends with its last second; one that has not ended is now.
+    const end = new Date(to).getTime() + 59999;
+    const until = end < Date.now() ? G.rfc3339(new Date(end)) : null;
     G.replace(host, G.h("p", { class: "gm-hint", text: "正在对比…" }));
     try {
-      const found = (await G.api.compare(layers, G.rfc3339(new Date(from)), G.rfc3339(until))).layers;
+      const found = (await G.api.compare(layers, G.rfc3339(new Date(from)), until)).layers;
       if (!isOpen) return;
       draw(found);
       G.replace(host, found.map(section), !found.some(differs) && G.h("p", { class: "gm-note-plain", text: "两个日期之间没有变化。" }));

@@ -206,9 +206,9 @@
       body: [
         G.presence.slot(base.id),
         G.h("p", { class: "gm-note-plain", text: `编码 ${base.properties.code} 停用,不再使用;下列编码为新编。` }),
-        parts.map((one, i) => G.h("div", { class: "gm-form-row" },
+        G.h("div", { class: "gm-form" }, parts.map((one, i) => G.h("div", { class: "gm-form-row" },
           G.h("label", { class: "gm-label", for: `gm-part-${i}`, text: `第 ${i + 1} 块的名称(编码 ${one.properties.code})` }), inputs[i],
-          counts(one) && G.h("p", { class: "gm-hint", text: counts(one) }))),
+          counts(one) && G.h("p", { class: "gm-hint", text: counts(one) })))),
         trial.warnings.map((text) => G.h("p", { class: "gm-note" }, G.icon("warn", 18), G.h("span", { text }))),
       ],
       footer: G.h("div", { class: "gm-actions" }, save, G.h("button", { class: "gm-button", type: "button", text: "取消", on: { click: () => G.edit.giveUp() } })),

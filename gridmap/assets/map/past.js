@@ -60,19 +60,20 @@
     return `${G.day(time)}T${two(time.getHours())}:${two(time.getMinutes())}:${two(time.getSeconds())}`;
   };
 
-  // From commit to commit: before one, the one just before it is the newest.
+  // From one commit's state to the next; the newest is the present.
   function step(direction) {
-    const now = at ? Date.parse(at) : last;
-    const times = [...new Set(commits.map((one) => Math.ceil(Date.parse(one.at) / 1000) * 1000))].sort((a, b) => a - b);
-    const next = direction > 0 ? times.find((one) => one > now) : times.filter((one) => one < now).pop();
-    if (next !== undefined) go(new Date(next));
-    else if (direction > 0) go(new Date(last));
-    else if (first < now && times[0] !== now) go(new Date(Math.ceil(first / 1000) * 1000));
+    const whole = (time) => Math.ceil(Date.parse(time) / SECOND) * SECOND;
+    const times = [...new Set(commits.map((one) => whole(one.at)))].sort((one, other) => one - other);
+    const shown = at ? times.filter((one) => one <= Date.parse(at)).length : times.length;
+    const next = shown + direction;
+    if (next >= times.length) go(new Date(last));
+    else if (next >= 1) go(new Date(times[next - 1]));
+    else go(new Date(Math.ceil(first / SECOND) * SECOND));
   }
 
   function go(time) {
     if (isNaN(time)) return;
-    const clipped = new Date(Math.min(Math.max(time.getTime(), Math.ceil(first / 1000) * 1000), last));
+    const clipped = new Date(Math.min(Math.max(time.getTime(), Math.ceil(first / SECOND) * SECOND), last));
     const isNow = clipped.getTime() >= last;
     parts.range.value = String(clipped.getTime() / SECOND);
     parts.text(clipped);

@@ -78,7 +78,7 @@
     const words = near ? `同网格 ${near} 人` : `在线 ${found.length} 人`;
     G.replace(chip, G.icon("people", 18), G.h("span", { class: "gm-wide-only", text: words }), G.h("span", { class: "gm-narrow-only", text: String(near || found.length) }));
     chip.title = found.map((one) => `${nameOf(one)}${one.grid ? ` · ${one.grid.name || one.grid.code}` : ""}`).join("\n");
-    chip.setAttribute("aria-label", `${words},查看是谁`);
+    chip.setAttribute("aria-label", `${words}(共 ${near || found.length}),查看是谁`);
     chip.classList.toggle("gm-people-near", near > 0);
   }
 

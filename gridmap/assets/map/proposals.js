@@ -49,7 +49,7 @@
     if (!chip) return;
     chip.hidden = !waiting.length;
     G.replace(chip, G.icon("send", 18), G.h("span", { text: `建议 ${waiting.length}` }));
-    chip.setAttribute("aria-label", `有 ${waiting.length} 条建议等您处理`);
+    chip.setAttribute("aria-label", `建议 ${waiting.length},等您处理`);
   }
 
   async function list(box = "inbox") {
