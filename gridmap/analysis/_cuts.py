@@ -161,6 +161,8 @@ class CutLp:
 
     def _paid(self, threshold: Floats, share: Floats) -> float:
         """What all rows pay at fractional openings, given the thresholds there."""
+        if self.costs.is_flat:
+            return float(threshold.sum() - threshold @ (self._flat @ share))
         gain = np.maximum(threshold[self._rows] - self._values, 0.0)
         return float(threshold.sum() - gain @ share[self._columns])
 
