@@ -82,6 +82,6 @@ def test_the_sites_of_the_page() -> None:
     assert (most.objective, most.is_optimal) == (150, True)
     assert most.sites[2] in (2, 4, 6)
     median = p_median(cost, PEOPLE, 1, fixed=fixed)
-    assert (median.objective, median.sites.tolist()) == (27_000, [0, 1, 4])
+    assert (median.objective, median.sites.tolist()) == (23_000, [0, 1, 6])
     assert p_center(cost, 1, fixed=fixed).objective == 400
     assert lscp(cost <= T, fixed=fixed).objective == 3
