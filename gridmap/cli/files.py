@@ -5,11 +5,13 @@ from __future__ import annotations
 import sys
 from datetime import datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import click
 
 from gridmap.cli.common import OPERATOR, REFUSED, answer, json_option, opened, progress, refusals, say
 from gridmap.domain.elements import Source
+from gridmap.exchange import osm
 from gridmap.services import exports, imports
 from gridmap.services.exports import Headings
 from gridmap.services.imports import Action, ImportPlan
@@ -72,6 +74,7 @@ def _report(plan: ImportPlan) -> None:
 @click.option("--sheet", help="Layer or sheet of the file, where it has several.")
 @click.option("--lon-column", help="Column of longitudes (eastings), where its name does not tell.")
 @click.option("--lat-column", help="Column of latitudes (northings), where its name does not tell.")
+@click.option("--osm", "is_osm", is_flag=True, help="The file holds OpenStreetMap ways (column highway).")
 @click.option("--simulated", is_flag=True, help="Mark new elements as 模拟数据.")
 @json_option
 @refusals
@@ -88,6 +91,7 @@ def import_command(
     sheet: str | None,
     lon_column: str | None,
     lat_column: str | None,
+    is_osm: bool,
     simulated: bool,
     as_json: bool,
 ) -> None:
@@ -95,15 +99,18 @@ def import_command(
     wanted = pairs(mapping, "--map", "COLUMN=FIELD (an empty field leaves the column out)")
     chosen, values = pairs(where, "--where", "COLUMN=TEXT"), _meanings(meanings)
     with opened() as district, progress(file.name) as tell:
-        table = imports.read(
-            district,
-            file,
-            filename=file.name,
-            layer_name=sheet,
-            encoding=encoding,
-            lon_column=lon_column,
-            lat_column=lat_column,
-        )
+        with TemporaryDirectory(prefix="gridmap-osm-") as folder:
+            is_extract = is_osm or osm.is_extract(file)
+            source = osm.converted(file, layer, Path(folder)) if is_extract else file
+            table = imports.read(
+                district,
+                source,
+                filename=source.name,
+                layer_name=sheet,
+                encoding=encoding,
+                lon_column=lon_column,
+                lat_column=lat_column,
+            )
         plan = imports.plan(
             district,
             OPERATOR,

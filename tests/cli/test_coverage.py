@@ -111,3 +111,29 @@ def test_a_refusal_is_a_problem_document(home: Path) -> None:
 
     assert found["status"] == 422
     assert "没有数据" in found["detail"]
+
+
+def test_an_extract_of_openstreetmap_becomes_roads(home: Path, tmp_path: Path) -> None:
+    (west, south), (east, north) = lonlat(0, 0), lonlat(200, 500)
+    ways = {
+        "type": "FeatureCollection",
+        "features": [
+            {
+                "type": "Feature",
+                "properties": {"highway": "tertiary", "name": "新路", "oneway": "True", "maxspeed": "40"},
+                "geometry": {"type": "LineString", "coordinates": [[west, south], [east, north]]},
+            }
+        ],
+    }
+    file = tmp_path / "ways.geojson"
+    file.write_text(json.dumps(ways), "utf-8")
+
+    found = answer(home, "import", file, "--layer", "road", "--datum", "wgs84", "--osm", "--dry-run")
+
+    assert found["rows"] == 1
+    assert (
+        "道路"
+        in answer(home, "import", file, "--layer", "workstation", "--datum", "wgs84", "--osm", code=1)[
+            "detail"
+        ]
+    )
