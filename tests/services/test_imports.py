@@ -791,7 +791,7 @@ def test_many_rows_are_stored_as_few_are(
 ) -> None:
     states = []
     for name, columns_from in (("columns", 1_000), ("elements", 10**9)):
-        monkeypatch.setattr(imports, "_COLUMNS_FROM", columns_from)
+        monkeypatch.setattr(imports.changes, "_COLUMNS_FROM", columns_from)
         home = tmp_path / name
         home.mkdir()
         one_district = opened(template, home, FakeClock())
