@@ -17,7 +17,7 @@ from gridmap.ui import cached, state
 from gridmap.ui.coverage_work import Asked, CoverageWork
 
 _METRES, _MINUTES = "米", "分钟"
-_OPEN = {"": "全部站点", "now": "此刻开放", "22:00": "夜间(22:00)开放", "10:00": "日间(10:00)开放"}
+_OPEN = {"": "全部站点", "now": "此刻开放", "22:00": "夜间 22:00", "10:00": "日间 10:00"}
 _FIRST_THRESHOLD = {
     Travel.LINE: 1000, Travel.FOOT: 1000, Travel.EBIKE: 3000, Travel.CAR: 5000,
 }  # fmt: skip
@@ -41,10 +41,10 @@ def ask(user: User) -> Asked | None:
     with st.container(horizontal=True, vertical_alignment="bottom", key="coverage_question"):
         points = _layer("站点", [one for one in layers if one["geometry"] == "Point"], POINTS, "points")
         demand = _layer("服务对象", _with_people(layers), DEMAND, "demand")
-        mode = st.selectbox("方式", list(Travel), index=1, format_func=lambda one: one.title, key="coverage.mode", width=136)
+        mode = st.selectbox("方式", list(Travel), index=1, format_func=lambda one: one.title, key="coverage.mode", width=128)
         within = _threshold(mode)
         by = _layer("按网格", grids, GRID, "by")
-        opened = st.selectbox("开放时间", list(_OPEN), format_func=_OPEN.__getitem__, key="coverage.open", width=150)
+        opened = st.selectbox("开放时间", list(_OPEN), format_func=_OPEN.__getitem__, key="coverage.open", width=118)
         one = _scenario(user, work)
     if points is None or demand is None or by is None:
         st.error("没有可用的站点或服务对象图层。请联系系统管理员检查图层目录。")
@@ -69,18 +69,18 @@ def _layer(label: str, layers: list[dict[str, Any]], first: str, name: str) -> s
     if not ids:
         return None
     index = ids.index(first) if first in titles else 0
-    return st.selectbox(label, ids, index=index, format_func=titles.__getitem__, key=f"coverage.{name}", width=142)
+    return st.selectbox(label, ids, index=index, format_func=titles.__getitem__, key=f"coverage.{name}", width=112)
 
 
 def _threshold(mode: Travel) -> str:
     """The threshold as `1000m` or `15min`; each mode and unit keeps its own number."""
     units = [_METRES] if mode is Travel.LINE else [_METRES, _MINUTES]
-    unit = st.selectbox("单位", units, key=f"coverage.unit.{len(units)}", width=92)
+    unit = st.selectbox("单位", units, key=f"coverage.unit.{len(units)}", width=82)
     is_metres = unit == _METRES
     first = _FIRST_THRESHOLD[mode] if is_metres else _FIRST_MINUTES[mode]
     amount = st.number_input(
         f"阈值({unit})", min_value=1, max_value=100_000 if is_metres else 720, value=first,
-        step=100 if is_metres else 1, key=f"coverage.within.{mode.value}.{unit}", width=168,
+        step=100 if is_metres else 1, key=f"coverage.within.{mode.value}.{unit}", width=100,
     )  # fmt: skip
     return f"{amount}{'m' if is_metres else 'min'}"
 
@@ -97,7 +97,7 @@ def _scenario(user: User, work: CoverageWork) -> Scenario | None:
     ids = ["", *found]
     index = ids.index(work.scenario) if work.scenario in found else 0
     work.scenario = st.selectbox(
-        "方案", ids, index=index, key=f"coverage.scenario.{work.picks}", width=190,
+        "方案", ids, index=index, key=f"coverage.scenario.{work.picks}", width=150,
         format_func=lambda one: found[one].name if one else "现状",
     ) or None  # fmt: skip
     if work.scenario is not None:

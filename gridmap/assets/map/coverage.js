@@ -329,7 +329,7 @@
     };
     const kinds = Object.entries(KINDS).filter(([kind]) => kind !== "reach" || C.told.tab === "today");
     const states = [...new Set([...(C.report ? C.report.points.map((one) => one.change && one.change !== "closed" ? one.change : one.state) : []), ...(C.told.tab === "whatif" ? ["moved", "added"] : []), ...(C.told.sites && C.told.tab === "siting" ? ["chosen"] : []), ...(C.told.candidates && C.told.tab === "whatif" ? ["candidate"] : [])])];
-    const isOpen = G.store.view("coverage.legend", true);
+    const isOpen = G.store.view("coverage.legend", G.app.map.getSize().y > 480);
     const head = G.h("button", { class: "gm-group", type: "button", "aria-expanded": String(isOpen) }, G.icon("down", 18), "图例与图层");
     head.addEventListener("click", () => {
       G.store.setView("coverage.legend", !isOpen);
@@ -396,7 +396,7 @@
     map.fitBounds([[south, west], [north, east]], { paddingTopLeft: [10, 10], paddingBottomRight: [10, 40], animate: false });
     // What room there is goes to the legend's side.
     const free = map.getSize().x - map.latLngToContainerPoint([north, east]).x - 70;
-    if (free > 0) map.panBy([-free, 0], { animate: false });
+    if (free > 0) map.panBy([-Math.min(free, 110), 0], { animate: false });
   }
 
   // --- the beginning ------------------------------------------------------------------------------------------------------------------------
