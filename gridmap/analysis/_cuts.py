@@ -162,7 +162,8 @@ class CutLp:
     def _paid(self, threshold: Floats, share: Floats) -> float:
         """What all rows pay at fractional openings, given the thresholds there."""
         if self.costs.is_flat:
-            return float(threshold.sum() - threshold @ (self._flat @ share))
+            # no dot product: waking a second thread takes longer than the sum
+            return float((threshold * (1.0 - self._flat @ share)).sum())
         gain = np.maximum(threshold[self._rows] - self._values, 0.0)
         return float(threshold.sum() - gain @ share[self._columns])
 
