@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -305,3 +307,36 @@ def test_only_packages_of_this_district_and_of_the_own_account_come_back(
     assert packages.bring_back(district, OFFICER_WEST, file, package_id=sent.package.id).unchanged == 3
     with pytest.raises(PackageUnknown):
         packages.bring_back(district, KEEPER, file, package_id="no such package")
+
+
+_OUTSIDE = """
+import sys
+import pyogrio
+from shapely import Point
+
+source, target = sys.argv[1:]
+frame = pyogrio.read_dataframe(source, layer="警务站")
+frame.loc[frame["code"] == "JWZ01", "name"] = "离线改名"
+frame.loc[frame["code"] == "JWZ02", "geometry"] = Point(121.461, 30.971)
+frame.loc[frame["code"].isin(["JWZ03", "JWZ04"]), "officer_count"] = 7
+pyogrio.write_dataframe(frame[frame["code"] != "JWZ06"], target, layer="警务站")
+"""
+
+
+def test_a_package_edited_by_another_program_returns_three_changes_one_conflict_one_deletion(
+    gpkg_url: str, tmp_path: Path, clock: FakeClock
+) -> None:
+    """GDAL in a process of its own, which knows nothing of this program."""
+    district = make_district(gpkg_url, tmp_path, clock)
+    seed(district)
+    sent, file = take(district, tmp_path), tmp_path / "outside.gpkg"
+    subprocess.run([sys.executable, "-I", "-c", _OUTSIDE, str(sent.path), str(file)], check=True)
+    fourth = one(district, "JWZ04")
+    elements.change(
+        district, OFFICER_EAST, "workstation", fourth.id, base_revision=1, changes={"officer_count": 1}
+    )
+    done = packages.bring_back(district, KEEPER, file)
+    assert (len(done.changed), len(done.waiting), len(done.deleted)) == (3, 1, 1)
+    assert (done.created, done.unchanged) == ((), 1)
+    assert done.waiting[0].element_id == fourth.id
+    district.close()
