@@ -11,7 +11,7 @@ import shapely
 import shapely.geometry
 
 from gridmap.domain.roles import WHOLE_DISTRICT, Role, User
-from gridmap.errors import NotFound
+from gridmap.errors import InvalidInput, NotFound
 from gridmap.services import gaps, situations
 from gridmap.services.district import District
 from gridmap.services.questions import Question, Travel, Within
@@ -44,9 +44,14 @@ def reach(
     """
     Which demand points (ids of residential areas) are reached from the workstations (ids), now or at `at`.
 
-    By `QUESTION`: along roads, at the modes' speeds; a place exactly at the threshold is reached.
+    By `QUESTION`: along roads, at the modes' speeds; a place exactly at the threshold is reached. Where the
+    district lacks what the question needs, nobody is reached and `text` says why.
     """
-    found = situations.prepare(district, _COUNTER, QUESTION, sequence=_sequence(district, at))
+    try:
+        found = situations.prepare(district, _COUNTER, QUESTION, sequence=_sequence(district, at))
+    except InvalidInput as nothing:  # a district without people, points or roads yet has figures all the same
+        none = np.zeros(len(posts))
+        return Reach(np.zeros(len(homes), dtype=bool), none, none, none, f"未计算:{nothing.chinese()}")
     covered = dict(zip(found.demand.id.tolist(), found.cover.is_covered.tolist(), strict=True))
     column = {found.points.id[row]: number for number, row in enumerate(found.active)}
     columns = np.array([column.get(one, -1) for one in posts], dtype=np.int64)
@@ -69,7 +74,7 @@ def shape(district: District, post: str, *, at: datetime | None = None) -> shape
         return None
     try:
         found = gaps.reach_shapes(district, _COUNTER, QUESTION, point=post)
-    except NotFound:
+    except (NotFound, InvalidInput):
         return None
     return shapely.geometry.shape(found["features"][0]["geometry"])
 

@@ -14,7 +14,7 @@ from gridmap.services import cards, coverage, freshness, overview, reach
 from gridmap.services.district import District
 from gridmap.services.overview import Figure, Form, Scope
 from tests.support.clock import FakeClock
-from tests.support.district import ADMIN, VIEWER, element, put
+from tests.support.district import ADMIN, VIEWER, element, make_district, put, seed
 from tests.support.leaders import NOW, PRESENTER, populated
 
 
@@ -202,3 +202,18 @@ def test_an_edit_is_seen_at_once(tmp_path: Path) -> None:
 )
 def test_figures_read_as_people_write_them(figure: Figure, text: str, change: str) -> None:
     assert (figure.text, figure.change_text) == (text, change)
+
+
+def test_an_empty_district_has_an_overview_too(tmp_path: Path, clock: FakeClock) -> None:
+    district = make_district(f"sqlite:///{tmp_path / 'district.gpkg'}", tmp_path, FakeClock())
+    try:
+        for user in (ADMIN, VIEWER):
+            found = overview.overview(district, user)
+            assert found.figure("people").value == 0
+            assert found.figure("covered_share").value is None
+            assert found.grids.rows == ()
+            assert "未计算" in found.stamp.text
+        seed(district)
+        assert overview.overview(district, ADMIN).figure("posts").value == 6
+    finally:
+        district.close()

@@ -87,7 +87,8 @@ def page(
     root.html.add_child(folium.Element(_raw(_panel(outline, pages, legend, maker, watermark))))
     text = _inlined(root.render())
     text = text.replace("</head>", f"<style>{_style(text)}</style></head>", 1)
-    text = text.replace("</body>", f"<script>{_SCRIPT % {'map': chart.get_name()}}</script></body>", 1)
+    # after folium's own script, which stands at the very end
+    text = text.replace("</html>", f"<script>{_SCRIPT % {'map': chart.get_name()}}</script></html>", 1)
     text = text.replace("<html>", '<html lang="zh-CN">', 1)
     _require_alone(text)
     return text

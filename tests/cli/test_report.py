@@ -1,0 +1,71 @@
+"""`gridmap report` makes the same packs as the pages, from a shell."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from pypdf import PdfReader
+
+from gridmap.cli import root
+from tests.support.clock import FakeClock
+from tests.support.leaders import populated
+
+SECRET = "a secret of the tests"
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = tmp_path_factory.mktemp("leaders")
+    populated(f"sqlite:///{made / 'district.gpkg'}", made, FakeClock()).close()
+    return made
+
+
+def run(home: Path, *arguments: str | Path) -> Result:
+    env = {"GRIDMAP_HOME": str(home), "GRIDMAP_SECRET": SECRET, "GRIDMAP_DATABASE_URL": ""}
+    return CliRunner().invoke(root, ["report", *(str(one) for one in arguments)], env=env)
+
+
+def test_a_pack_comes_as_files_with_their_names(home: Path, tmp_path: Path) -> None:
+    result = run(
+        home,
+        "--to",
+        tmp_path / "out",
+        "--format",
+        "pdf",
+        "--format",
+        "xlsx",
+        "--atlas",
+        "town",
+        "--title",
+        "例会",
+        "--json",
+    )
+    assert result.exit_code == 0, result.stderr
+    found = json.loads(result.stdout)
+    assert found["pages"] == 5
+    assert [one["format"] for one in found["files"]] == ["pdf", "xlsx"]
+    assert all(Path(one["file"]).stat().st_size == one["bytes"] for one in found["files"])
+    assert len(PdfReader(found["files"][0]["file"]).pages) == 5
+    assert "例会" in Path(found["files"][0]["file"]).name
+
+
+def test_an_earlier_time_is_printed(home: Path, tmp_path: Path) -> None:
+    result = run(home, "--to", tmp_path, "--as-of", "2026-02-20T08:00:00+08:00", "--json")
+    assert result.exit_code == 0, result.stderr
+    found = json.loads(result.stdout)
+    text = "".join(PdfReader(found["files"][0]["file"]).pages[0].extract_text().split())
+    assert "数据时间2026-02-2008:00" in text
+    assert "人口3,300人" in text
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--as-of", "yesterday"], ["--no-overview"], ["--atlas", "town", "--town", "999999999"]]
+)
+def test_what_makes_no_sense_is_refused_in_words(home: Path, tmp_path: Path, arguments: list[str]) -> None:
+    result = run(home, "--to", tmp_path, *arguments)
+    assert result.exit_code == 1
+    assert "未完成" in result.stderr
+    assert list(tmp_path.iterdir()) == []
