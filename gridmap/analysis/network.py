@@ -31,6 +31,7 @@ Ints = NDArray[np.intp]
 By = Literal["seconds", "length_m"]
 
 _SOURCES_AT_ONCE = 16
+_METRES_PER_DEGREE = 111_320.0
 
 
 class Direction(enum.Enum):
@@ -138,7 +139,7 @@ class RoadGraph:
         ------
         InvalidInput
             Shapes disagree, a node does not exist, a cost is zero, negative, NaN or infinite; `rows` names
-            the edges (or nodes).
+            the edges (or nodes). Or the coordinates are degrees: given lengths fit longitude and latitude.
         """
         xy = points_array(node_xy)
         _refuse(np.flatnonzero(~np.isfinite(xy).all(axis=1)), "coordinates of nodes", "路网节点坐标")
@@ -158,6 +159,7 @@ class RoadGraph:
             )
         if length_m is not None:
             _refuse(np.flatnonzero(~((length > 0) & (length < np.inf))), "length_m of edges", "道路长度")
+            _refuse_degrees(xy, tails, heads, length)
         way = np.zeros(cost.shape, bool) if oneway is None else np.asarray(oneway, dtype=bool)
         if way.shape != cost.shape:
             raise InvalidInput(f"oneway has shape {way.shape}, edges {cost.shape}", zh="单行标记个数不一致。")
@@ -740,6 +742,21 @@ def _distinct(numbers: Ints, count: int) -> Ints:
     occurs = np.zeros(count, bool)
     occurs[numbers] = True
     return np.flatnonzero(occurs)
+
+
+def _refuse_degrees(xy: Floats, tail: Ints, head: Ints, length_m: Floats) -> None:
+    """Raise when the lengths are what the coordinates measure as longitude and latitude."""
+    if len(tail) == 0 or (np.abs(xy) > (180.0, 90.0)).any():
+        return
+    step = (xy[head] - xy[tail]) * _METRES_PER_DEGREE
+    step[:, 0] *= np.cos(np.radians(xy[tail, 1]))
+    on_earth = np.hypot(step[:, 0], step[:, 1])
+    fits = (length_m > 0.5 * on_earth) & (length_m < 2 * on_earth)
+    if fits.mean() >= 0.9:
+        raise InvalidInput(
+            "node_xy are degrees, not metres: the edges' lengths fit longitude and latitude; project them first",
+            zh="路网坐标是经纬度,请先投影到以米为单位的坐标系。",
+        )
 
 
 def _refuse(rows: Ints, what: str, zh: str) -> None:
