@@ -7,9 +7,11 @@ and kept, and each new place costs one search as far as the threshold.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -51,6 +53,8 @@ class _Settled:
 
     def __init__(self, situation: Situation) -> None:
         self.situation = situation
+        # the engine's searches share one matrix: one place at a time
+        self.lock = threading.RLock()
         groups = situation.groups
         self.group = np.where(groups.of_demand < 0, len(groups), groups.of_demand)
         cover = situation.cover
@@ -63,6 +67,12 @@ class _Settled:
                 situation.threshold, group=groups.of_demand, groups=len(groups), ready=situation.ready,
                 direction=situation.direction, off_road_mps=situation.network.off_road_mps,
             )  # fmt: skip
+
+    @cached_property
+    def walls(self) -> shapely.STRtree:
+        """Where the network's barriers are."""
+        assert self.situation.network is not None
+        return shapely.STRtree(self.situation.network.walls)
 
     def state(self, is_covered: NDArray[np.bool_]) -> _State:
         by_group = np.bincount(
@@ -106,16 +116,8 @@ class _Hand:
         """Only the barriers near the place: a tree over all of them for one point would take longer than the rest."""
         network = self.settled.situation.network
         assert network is not None
-        tree = _wall_trees.get(id(network))
-        if tree is None or tree[0] is not network:
-            tree = (network, shapely.STRtree(network.walls))
-            _wall_trees.clear()
-            _wall_trees[id(network)] = tree
         around = shapely.box(*(xy - SNAP_M), *(xy + SNAP_M))
-        return network.walls[tree[1].query(around)]
-
-
-_wall_trees: dict[int, tuple[Any, shapely.STRtree]] = {}
+        return network.walls[self.settled.walls.query(around)]
 
 
 def preview(district: District, user: User, question: Question, *, gaps: bool = False) -> dict[str, Any]:
@@ -141,8 +143,9 @@ def preview(district: District, user: User, question: Question, *, gaps: bool = 
     if isinstance(held, Move | Add):
         rest = replace(question, changes=question.changes[:-1])
         settled = _settle(district, situations.prepare(district, user, rest))
-        hand, xy = _hand(district, settled, held)
-        after, place = hand.at(xy)
+        with settled.lock:
+            hand, xy = _hand(district, settled, held)
+            after, place = hand.at(xy)
     else:
         settled = _settle(district, situations.prepare(district, user, question))
         after, xy = settled.today, None
@@ -264,14 +267,14 @@ def _gaps(
 ) -> dict[str, Any]:
     """The gaps of every grid where what is reached differs from today."""
     situation = settled.situation
-    grids = _touched(district, before, settled, hand, xy, place, after)
+    by_node, sources = (np.zeros(0), None) if situation.network is None else _by_node(settled, hand, place)
+    grids = _touched(district, before, settled, hand, xy, by_node, after)
     if situation.network is None:
         now = shapes.circles(situation)
         if hand is not None and xy is not None:
             own = shapely.Point(xy).buffer(situation.threshold, quad_segs=32)
             now = np.concatenate([np.delete(now, hand.gone), np.array([own], dtype=object)])
     else:
-        by_node, sources = _by_node(settled, hand, place)
         now = np.array([shapes.reached(district, situation, by_node, sources, grids)], dtype=object)
     pieces = shapes.uncovered_pieces(situation, now, after.is_covered, grids)
     near = situation.cover.near
@@ -293,15 +296,17 @@ def _by_node(settled: _Settled, hand: _Hand | None, place: Snap | None) -> tuple
     situation = settled.situation
     if hand is None or hand.drag is None or place is None:
         return situation.by_node[0], None if situation.ready.any() else situation.point_snap
+    with settled.lock:
+        by_node = hand.drag.node_seconds(place)
     if situation.ready.any() or hand.ready:
-        return hand.drag.node_seconds(place), None
+        return by_node, None
     others = situation.point_snap.take(np.setdiff1d(np.arange(len(situation.active)), hand.gone))
     together = Snap(
         np.r_[others.edge, place.edge],
         np.r_[others.fraction, place.fraction],
         np.r_[others.offset_m, place.offset_m],
     )
-    return hand.drag.node_seconds(place), together
+    return by_node, together
 
 
 def _touched(
@@ -310,7 +315,7 @@ def _touched(
     settled: _Settled,
     hand: _Hand | None,
     xy: Floats | None,
-    place: Snap | None,
+    now: Floats,
     after: _State,
 ) -> NDArray[np.intp]:
     """Grids in which anybody, any node, or a point itself changes sides."""
@@ -330,7 +335,7 @@ def _touched(
         found.append(tree.query(around, predicate="intersects")[1])
     else:
         found.append(tree.query(shapely.points(only), predicate="intersects")[1])
-        now, then = _by_node(settled, hand, place)[0], before.by_node[0]
+        then = before.by_node[0]
         # a scenario adds nodes behind those that are there
         changed = (now[: len(then)] <= situation.threshold) != (then <= situation.threshold)
         found.append(shapes.node_grids(district, situation)[: len(then)][changed])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import shapely
@@ -132,3 +134,14 @@ def test_without_changes_nothing_is_gained(canal: District) -> None:
     assert seen["gained"] == 0
     assert seen["groups"] == []
     assert seen["before"] == seen["after"]
+
+
+def test_previews_at_the_same_time_do_not_disturb_one_another(canal: District) -> None:
+    rng = np.random.default_rng(11)
+    questions = [asked({"op": "add", **place(*rng.uniform([-50, 0], [250, 1000]))}) for _ in range(24)]
+    alone = [preview(canal, ANALYST, one, gaps=True)["after"] for one in questions]
+
+    with ThreadPoolExecutor(6) as pool:
+        together = list(pool.map(lambda one: preview(canal, ANALYST, one, gaps=True)["after"], questions))
+
+    assert together == alone
