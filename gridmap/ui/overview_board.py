@@ -123,6 +123,8 @@ def _change(one: Figure, period: PeriodKind) -> str:
 
 
 def _grades(grades: Sequence[GradeRow]) -> str:
+    if grades and all(one.open is None for one in grades):
+        return "<em>数量较小,已隐去</em>"
     parts = "".join(
         f'<i class="gm-grade" style="--grade: {one.color}" title="{html.escape(one.title)}">'
         f"{html.escape(one.title[:1])}{'*' if one.open is None else one.open}</i>"

@@ -25,6 +25,12 @@ def ranking(user: User, found: Ranking, column: Column) -> None:
     rows = found.ordered(column.key)[:_MOST]
     order = {0: "高者在前", 1: "低者在前", -1: "高者在前"}[column.good]
     st.html(f'<h2 class="gm-chart-title">{found.title}排名:{column.title}<small>{order}</small></h2>')
+    if all(one.values[column.key] is None for one in rows):
+        words = (
+            "数量较小,已隐去。" if any(column.key in one.hidden for one in rows) else "这个指标还没有数据。"
+        )
+        st.html(f'<p class="gm-empty">{words}</p>')
+        return
     values = [
         {
             "code": one.code,

@@ -45,7 +45,10 @@ def _order(user: User, district: District) -> None:
     months = _months(district.clock())
     titles = {one.id: one.title.replace("{period}", "") for one in briefings.templates()}
     month = st.selectbox("月份", list(months), key="briefing.month")
-    template = st.selectbox("模板", list(titles), format_func=titles.__getitem__, key="briefing.template")
+    template = st.selectbox(
+        "模板", list(titles), index=list(titles).index("monthly") if "monthly" in titles else 0,
+        format_func=titles.__getitem__, key="briefing.template",
+    )  # fmt: skip
     if st.button("生成通报", type="primary", key="briefing.make"):
         made = widgets.attempt(
             user, lambda: briefings.draft(district, user, template or "monthly", at=months[month])

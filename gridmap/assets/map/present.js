@@ -14,7 +14,7 @@
 
   // --- one slide ---------------------------------------------------------------------------------------------------
   function layersOf(one) {
-    const wanted = new Set(one.layers.length ? one.layers : G.app.catalogue.layers.filter((layer) => layer.visible).map((layer) => layer.id));
+    const wanted = new Set(one.layers.length ? one.layers : G.app.catalogue.layers.filter(G.scene.isMain).map((layer) => layer.id));
     for (const layer of G.app.catalogue.layers) {
       if (wanted.has(layer.id) !== G.tiles.isVisible(layer.id)) G.tiles.show(layer.id, wanted.has(layer.id));
     }
@@ -22,10 +22,11 @@
 
   function look(one) {
     const { map } = G.app;
-    if (one.view) return map.setView([one.view.lat, one.view.lon], one.view.zoom, { animate: false });
+    const panel = parts.panel.getBoundingClientRect();
+    // What is in the middle of a view comes into the middle of the part beside the words.
+    if (one.view) return map.setView([one.view.lat, one.view.lon], one.view.zoom, { animate: false }).panBy([-panel.right / 2, 0], { animate: false });
     const [west, south, east, north] = one.box || G.app.catalogue.district.bounds || [];
     if (west === undefined) return undefined;
-    const panel = parts.panel.getBoundingClientRect();
     const padding = { paddingTopLeft: [panel.right + 24, 24], paddingBottomRight: [24, 90] };
     return map.fitBounds([[south, west], [north, east]], { ...padding, animate: false, maxZoom: 16 });
   }
@@ -172,7 +173,7 @@
     window.focus();
   }
 
-  G.scene.layers.present = (layer) => layer.visible;
+  G.scene.layers.present = G.scene.isMain;
   G.on("scene", (next) => {
     if (G.app.mode !== "present") return;
     if (!parts) begin();

@@ -16,7 +16,7 @@
   G.layers.initial = () => {
     const wanted = G.scene.layers[G.app.mode];
     // A few names are enough: those of the areas stand on the map already.
-    if (wanted) for (const one of G.app.catalogue.layers) one.label_min_zoom = Math.max(one.label_min_zoom, 14);
+    if (G.app.mode === "overview") for (const one of G.app.catalogue.layers) one.label_min_zoom = Math.max(one.label_min_zoom, 14);
     return wanted ? G.app.catalogue.layers.filter((one) => wanted(one)).map((one) => one.id) : initial();
   };
 
@@ -65,5 +65,9 @@
     read();
   });
 
-  G.scene = { tell, keys, read, layers: {}, full: () => window.parent.gridmapFullscreen };
+  // What a room understands at a glance; whoever makes a slide adds what it is about.
+  const MAIN = new Set(["district", "town", "police_grid", "road", "barrier", "workstation", "risk"]);
+  const isMain = (layer) => MAIN.has(layer.id);
+
+  G.scene = { isMain, tell, keys, read, layers: {}, full: () => window.parent.gridmapFullscreen };
 })(window.Gridmap);

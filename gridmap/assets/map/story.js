@@ -20,6 +20,7 @@
     else if (slide.box) G.app.map.fitBounds([[slide.box[1], slide.box[0]], [slide.box[3], slide.box[2]]], { animate: false });
   }
 
+  G.scene.layers.story = G.scene.isMain;
   let last = null;
   G.on("scene", (scene) => {
     if (G.app.mode !== "story") return;
