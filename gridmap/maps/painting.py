@@ -25,6 +25,8 @@ _WHITE = "#ffffff"
 _CASING = "#fffdf8"
 _CASING_ZOOM = 12
 _LABEL_POINTS = 7.0
+# No name stands on a mark that the catalogue makes this large.
+_KEPT_CLEAR_PX = 12.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -294,7 +296,11 @@ def marker_paths(symbol: Symbol, size_px: float) -> list[tuple[Path, float, str,
 
 def _markers(canvas: Canvas, geometry: np.ndarray, symbol: Symbol, zoom: float) -> None:
     size = round(symbol.size * styles.scaled(styles.MARKER_SCALE, zoom) * 2) / 2
-    canvas.add(markers(shapely.get_coordinates(geometry), symbol, size, canvas.transform, z=6.0))
+    xy = shapely.get_coordinates(geometry)
+    canvas.add(markers(xy, symbol, size, canvas.transform, z=6.0))
+    if symbol.size >= _KEPT_CLEAR_PX:
+        half = size / 2 * POINTS_PER_PIXEL / canvas.points_per_unit
+        canvas.taken += [(x - half, y - half, x + half, y + half) for x, y in xy.tolist()]
 
 
 def markers(
@@ -364,7 +370,7 @@ def write(
         return False
     unit = canvas.points_per_unit
     width = canvas.lettering.width_points(text, size, is_bold=is_bold)
-    drop = 0.0 if below_points is None else below_points + 1.2 + size * 0.6
+    drop = 0.0 if below_points is None else below_points + 1.4 + size * 0.62
     centre = y - drop / unit
     half_x, half_y = (width / 2 + 1) / unit, size * 0.62 / unit
     box = (x - half_x, centre - half_y, x + half_x, centre + half_y)

@@ -185,7 +185,7 @@ class PdfWriter:
         y += 2 if page.facts else 0
         # what follows keeps room for a line that says where it is
         for number, table in enumerate(page.tables):
-            room = frame.y + frame.height - y - 5 * (len(page.tables) - number - 1)
+            room = frame.y + frame.height - y - 6.6 * (len(page.tables) - number - 1)
             y = self.table(table, Frame(frame.x, y, frame.width, room), size=7.5) + 2
 
     def _tiles(self, figures: Sequence[Figure], frame: Frame) -> float:
