@@ -23,7 +23,8 @@ Ints = NDArray[np.intp]
 Flags = NDArray[np.bool_]
 
 _PAIRS_AT_ONCE = 2_000_000
-_QUICK_NODES = 30
+_QUICK_STEPS = 250
+_STEPS = 800
 _MOST_NODES = 20_000
 """Branches of the search tree before the integer program is asked instead."""
 
@@ -246,10 +247,11 @@ class _CoverSearch:
             return
         self.bound = max(self.bound, lp_bound)
         self._keep(_rounded(self.matrix, fractional))
-        if not self.is_settled:
-            self._exchange()
+        self._exchange(_STEPS if self.enough is None else _QUICK_STEPS)
         self.watch.tell("set cover", len(self.chosen), self.bound)
-        self._search(tree, _MOST_NODES if is_exact else _QUICK_NODES)
+        if is_exact:
+            self._search(tree)
+            self._exchange(_STEPS)
         if is_exact and not self.is_settled:
             self._prove()
 
@@ -259,17 +261,17 @@ class _CoverSearch:
         self.chosen = columns
         return True
 
-    def _exchange(self) -> None:
+    def _exchange(self, steps: int) -> None:
         while not self.is_settled:
             size = len(self.chosen) - 1 if self.enough is None else min(len(self.chosen) - 1, self.enough)
-            if not self._keep(exchanged_cover(self.matrix, self.chosen, size, self.watch)):
+            if not self._keep(exchanged_cover(self.matrix, self.chosen, size, self.watch, steps=steps)):
                 return
 
-    def _search(self, tree: CoverTree, most_nodes: int) -> None:
+    def _search(self, tree: CoverTree) -> None:
         """Ask the tree for ever smaller covers until it finds none, or breaks off."""
         while not self.is_settled:
             size = len(self.chosen) - 1 if self.enough is None else self.enough
-            found = tree.decide(size, most_nodes=most_nodes)
+            found = tree.decide(size, most_nodes=_MOST_NODES)
             if found.columns is None:
                 if found.is_decided:
                     self.bound = max(self.bound, size + 1)
@@ -296,7 +298,7 @@ class _CoverSearch:
 
 
 def exchanged_cover(
-    matrix: sparse.csr_array, start: Ints, size: int, watch: Watch, *, steps: int = 800, seed: int = 0
+    matrix: sparse.csr_array, start: Ints, size: int, watch: Watch, *, steps: int, seed: int = 0
 ) -> Ints | None:
     """
     A cover of `size` columns reached from a larger one by exchanges, or None.
