@@ -18,7 +18,7 @@ from gridmap.domain.scenarios import parse_changes
 from gridmap.errors import RevisionRequired, TooManyRequests
 from gridmap.services import balance as balances
 from gridmap.services import candidates as sites
-from gridmap.services import coverage_exports, scenarios, siting
+from gridmap.services import coverage_exports, runs, scenarios, siting
 from gridmap.services.questions import parse_question
 
 MOST_AT_ONCE = 2
@@ -182,6 +182,27 @@ def rerun(call: Call) -> Response:
     return answer(coverage_exports.rerun(call.district, call.user, parse_json(call.body)))
 
 
+def runs_listed(call: Call) -> Response:
+    """`GET /api/coverage/runs`"""
+    return answer({"runs": [runs.summary(one) for one in runs.find(call.district, call.user)]})
+
+
+def run_saved(call: Call) -> Response:
+    """`POST /api/coverage/runs`: the question, and a title"""
+    question, given = asked(call, "title")
+    title = given.get("title") or ""
+    if not isinstance(title, str):
+        raise BadRequest("title must be a text", zh="“title”应为文字。", member="title")
+    made = runs.save(call.district, call.user, question, title)
+    location = {"Location": call.url(f"/api/coverage/runs/{made.id}")}
+    return answer(runs.run_file(made), status=201, headers=location)
+
+
+def run_shown(call: Call) -> Response:
+    """`GET /api/coverage/runs/{id}`: a run file"""
+    return answer(runs.run_file(runs.get(call.district, call.user, call.path["id"])))
+
+
 _both = {"GET", "POST"}
 ROUTES: tuple[tuple[str, dict[str, Handler]], ...] = (
     ("/api/coverage/compare", dict.fromkeys(_both, compare)),
@@ -190,6 +211,8 @@ ROUTES: tuple[tuple[str, dict[str, Handler]], ...] = (
     ("/api/coverage/site", {"POST": site}),
     ("/api/coverage/export", dict.fromkeys(_both, export)),
     ("/api/coverage/rerun", {"POST": rerun}),
+    ("/api/coverage/runs", {"GET": runs_listed, "POST": run_saved}),
+    ("/api/coverage/runs/{id}", {"GET": run_shown}),
     ("/api/scenarios", {"GET": listed, "POST": create}),
     ("/api/scenarios/{id}", {"GET": shown, "PUT": replace, "DELETE": remove}),
     ("/api/scenarios/{id}/apply", {"POST": apply}),

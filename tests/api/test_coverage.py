@@ -270,3 +270,30 @@ def test_resilience_network_candidates_and_balance_answer(lived: World) -> None:
     assert table["candidates"][0]["gained"] == 200
     balanced = get(lived, "/api/coverage/balance?mode=line&tolerance=2", status=422)
     assert "少于站点数" in balanced["detail"]
+
+
+def test_answers_are_kept_and_computed_again_later(world: World) -> None:
+    settle(world.district)
+    made = post(world, "/api/coverage/runs", {"within": "1000m", "title": "三月基线"}, status=201)
+    put(
+        world.district,
+        element(
+            "residential_area",
+            "JZ00009",
+            "新区",
+            shapely.box(121.42, 30.92, 121.421, 30.921),
+            kind="小区",
+            population=900,
+        ),
+    )
+
+    kept = get(world, f"/api/coverage/runs/{made['id']}")
+    assert kept["result"]["total"]["people"] == 603
+    assert get(world, "/api/coverage?within=1000m")["total"]["people"] == 1503
+    again = post(world, "/api/coverage/rerun", kept)
+    assert again["is_same"], again["differences"]
+    assert [one["title"] for one in get(world, "/api/coverage/runs")["runs"]] == ["三月基线"]
+    assert get(world, "/api/coverage/runs", VIEWER)["runs"] == []
+    get(world, f"/api/coverage/runs/{made['id']}", VIEWER, status=404)
+    post(world, "/api/coverage/runs", {"within": "1000m"}, VIEWER, status=403)
+    post(world, "/api/coverage/runs", {"title": 7}, status=400)
