@@ -68,8 +68,11 @@ def _card(question: Question, report: Report, one: PointFigures) -> None:
         if one.services:
             facts["服务内容"] = one.services
         widgets.cards(facts)
-        st.caption("“独自覆盖”即关闭该站点会失去的覆盖。地图上为分级可达范围(深浅与线型区分)与责任区(紫色点划线)。")
+        st.caption(
+            "“独自覆盖”即关闭该站点会失去的覆盖。地图上为分级可达范围(深浅与线型区分)与责任区(紫色点划线)。"
+        )
         if one.change != "added":
             widgets.map_button(
-                links.to_map(gate.base_path(), (one.lon, one.lat), layer=question.points, element=one.id), "在一张图上看"
+                links.to_map(gate.base_path(), (one.lon, one.lat), layer=question.points, element=one.id),
+                "在一张图上看",
             )

@@ -57,8 +57,12 @@ def line_chart(
         for index, (x, y) in enumerate(places):
             fill = "#fff" if index in unproven else "#1f4e9d"
             parts.append(f'<circle cx="{x}" cy="{y}" r="4" fill="{fill}" stroke="#1f4e9d" stroke-width="2"/>')
-    parts.append(f'<text x="{(_LEFT + _WIDTH - _RIGHT) / 2}" y="{_HEIGHT - 3}" text-anchor="middle">{escape(x_title)}</text>')
-    parts.append(f'<text transform="translate(11 {(_HEIGHT - _BOTTOM) / 2}) rotate(-90)" text-anchor="middle">{escape(y_title)}</text>')
+    parts.append(
+        f'<text x="{(_LEFT + _WIDTH - _RIGHT) / 2}" y="{_HEIGHT - 3}" text-anchor="middle">{escape(x_title)}</text>'
+    )
+    parts.append(
+        f'<text transform="translate(11 {(_HEIGHT - _BOTTOM) / 2}) rotate(-90)" text-anchor="middle">{escape(y_title)}</text>'
+    )
     drawing = (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" width="{_WIDTH}" height="{_HEIGHT}"'
         f' font-size="12" font-family="{_FONT}" fill="#2c3645">{"".join(parts)}</svg>'

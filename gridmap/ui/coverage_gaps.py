@@ -37,9 +37,16 @@ def gaps_tab(user: User, asked: Asked, question: Question) -> None:
     is_all = st.toggle(f"也列出无人居住的死角(共 {len(found) - len(inhabited)} 处)", key="coverage.gaps_all")
     shown = (found if is_all else inhabited)[:_MOST_ROWS]
     if not shown:
-        widgets.empty("没有有人居住的死角:阈值内人人可达。" if report.total.people else "没有需求人口,无法列出死角。")
+        widgets.empty(
+            "没有有人居住的死角:阈值内人人可达。" if report.total.people else "没有需求人口,无法列出死角。"
+        )
     else:
-        place_table(_COLUMNS, [(_texts(one, report), one["lon"], one["lat"]) for one in shown], height=560, ranked=True)
+        place_table(
+            _COLUMNS,
+            [(_texts(one, report), one["lon"], one["lat"]) for one in shown],
+            height=560,
+            ranked=True,
+        )
     rest = len(found if is_all else inhabited) - len(shown)
     st.caption(
         "点一行,地图移到该处并圈出最远居民的位置。人数为死角内未覆盖的居民;“最远居民”是其中离最近站点最远者的路程。"
@@ -54,7 +61,8 @@ def _summary(report: Report, found: list[dict[str, Any]], inhabited: int) -> Non
     widgets.cards(
         {
             "有人居住的死角": f"{inhabited} 处",
-            "未覆盖": words.people(report.total.uncovered, is_hidden=report.total.is_hidden) + f" {report.method['demand_unit']}",
+            "未覆盖": words.people(report.total.uncovered, is_hidden=report.total.is_hidden)
+            + f" {report.method['demand_unit']}",
             "死角面积": f"{sum(one['area_km2'] for one in found):,.1f} 平方公里",
         }
     )

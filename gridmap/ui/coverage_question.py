@@ -41,15 +41,29 @@ def ask(user: User) -> Asked | None:
     with st.container(horizontal=True, vertical_alignment="bottom", key="coverage_question"):
         points = _layer("站点", [one for one in layers if one["geometry"] == "Point"], POINTS, "points")
         demand = _layer("服务对象", _with_people(layers), DEMAND, "demand")
-        mode = st.selectbox("方式", list(Travel), index=1, format_func=lambda one: one.title, key="coverage.mode", width=128)
+        modes = {one.value: one.title for one in Travel}
+        mode = Travel(
+            st.selectbox(
+                "方式", list(modes), index=1, format_func=modes.__getitem__, key="coverage.mode", width=128
+            )
+        )
         within = _threshold(mode)
         by = _layer("按网格", grids, GRID, "by")
-        opened = st.selectbox("开放时间", list(_OPEN), format_func=_OPEN.__getitem__, key="coverage.open", width=118)
+        opened = st.selectbox(
+            "开放时间", list(_OPEN), format_func=_OPEN.__getitem__, key="coverage.open", width=118
+        )
         one = _scenario(user, work)
     if points is None or demand is None or by is None:
         st.error("没有可用的站点或服务对象图层。请联系系统管理员检查图层目录。")
         return None
-    members = {"points": points, "demand": demand, "mode": mode.value, "within": within, "by": by, "open_at": opened}
+    members = {
+        "points": points,
+        "demand": demand,
+        "mode": mode.value,
+        "within": within,
+        "by": by,
+        "open_at": opened,
+    }
     try:
         return Asked(parse_question(members, now=district.clock()), opened, one)
     except GridmapError as error:
@@ -59,7 +73,11 @@ def ask(user: User) -> Asked | None:
 
 def _with_people(layers: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Layers whose elements stand for people: those with a count, then other places."""
-    places = [one for one in layers if not one["grid"] and not one["basemap"] and "LineString" not in one["geometry"]]
+    places = [
+        one
+        for one in layers
+        if not one["grid"] and not one["basemap"] and "LineString" not in one["geometry"]
+    ]
     return [one for one in places if any(each["name"] == "population" for each in one["fields"])] or places
 
 
@@ -69,7 +87,9 @@ def _layer(label: str, layers: list[dict[str, Any]], first: str, name: str) -> s
     if not ids:
         return None
     index = ids.index(first) if first in titles else 0
-    return st.selectbox(label, ids, index=index, format_func=titles.__getitem__, key=f"coverage.{name}", width=112)
+    return st.selectbox(
+        label, ids, index=index, format_func=titles.__getitem__, key=f"coverage.{name}", width=112
+    )
 
 
 def _threshold(mode: Travel) -> str:

@@ -54,16 +54,31 @@ def _form(user: User, question: Question, work: CoverageWork) -> None:
         for one in cached.catalogue(district, user)["layers"]
         if one["geometry"] == "Point" and one["count"]
     }
-    options = _GENERATED | layers if question.mode is not Travel.LINE else {sources.GRID: _GENERATED[sources.GRID]} | layers
+    options = (
+        _GENERATED | layers
+        if question.mode is not Travel.LINE
+        else {sources.GRID: _GENERATED[sources.GRID]} | layers
+    )
     problem = st.selectbox("目标", list(Problem), format_func=lambda one: one.title, key="coverage.problem")
     with st.form("coverage.siting", border=False):
         left, right = st.columns(2)
         count = left.number_input(
-            "新增点数", min_value=0, max_value=siting.MOST_NEW, value=5, key="coverage.count", disabled=problem is Problem.LSCP
+            "新增点数",
+            min_value=0,
+            max_value=siting.MOST_NEW,
+            value=5,
+            key="coverage.count",
+            disabled=problem is Problem.LSCP,
         )
-        source = right.selectbox("候选点", list(options), format_func=options.__getitem__, key=f"coverage.source.{len(options)}")
-        closable = left.number_input("可撤现有站点数", min_value=0, max_value=1000, value=0, key="coverage.closable")
-        seconds = right.number_input("计算时限(秒)", min_value=5, max_value=600, value=60, step=5, key="coverage.seconds")
+        source = right.selectbox(
+            "候选点", list(options), format_func=options.__getitem__, key=f"coverage.source.{len(options)}"
+        )
+        closable = left.number_input(
+            "可撤现有站点数", min_value=0, max_value=1000, value=0, key="coverage.closable"
+        )
+        seconds = right.number_input(
+            "计算时限(秒)", min_value=5, max_value=600, value=60, step=5, key="coverage.seconds"
+        )
         st.caption("撤掉的名额可以另择新址,从单独贡献最小的站点撤起。")
         movable = st.checkbox("现有站点全部可以重新布局", key="coverage.movable")
         extra = st.checkbox(
@@ -113,7 +128,9 @@ def _result(user: User, asked: Asked, result: Mapping[str, Any], work: CoverageW
     unit, people_unit = result["method"]["unit"], result["method"]["demand_unit"]
     before, after = result["before"], result["after"]
     st.subheader(f"结果:{result['problem_title']}", anchor=False)
-    (st.success if result["is_optimal"] else st.warning)(f"{result['objective_text']} · {result['proof_text']}")
+    (st.success if result["is_optimal"] else st.warning)(
+        f"{result['objective_text']} · {result['proof_text']}"
+    )
     widgets.cards(
         {
             "覆盖率": f"{words.share(before['covered_share'])} → {words.share(after['covered_share'])}",
@@ -167,7 +184,10 @@ def _curve(result: Mapping[str, Any]) -> None:
         steps = sorted({round(most * part / 5) for part in range(6)})
         st.html(
             line_chart(
-                shares, title="新增点数与覆盖率", x_title="新增点数", y_title="覆盖率",
+                shares,
+                title="新增点数与覆盖率",
+                x_title="新增点数",
+                y_title="覆盖率",
                 x_labels=[(float(one), str(one)) for one in steps],
                 y_labels=[(one / 4, f"{one / 4:.0%}") for one in range(5)],
                 unproven=[at for at, one in enumerate(curve) if not one[2]],
@@ -178,7 +198,9 @@ def _curve(result: Mapping[str, Any]) -> None:
     if fewest is None:
         return
     if fewest["sites"] is None:
-        st.write(f"全部候选点都启用也只能覆盖 {fewest['most_share']:.1%},达不到 {fewest['share']:.0%}。可放宽阈值或增加候选点。")
+        st.write(
+            f"全部候选点都启用也只能覆盖 {fewest['most_share']:.1%},达不到 {fewest['share']:.0%}。可放宽阈值或增加候选点。"
+        )
     else:
         proof = "已证明最少" if fewest["is_optimal"] else "尚未证明最少"
         st.write(f"覆盖 {fewest['share']:.0%} 居民至少需要新增 **{fewest['sites']}** 处({proof})。")
@@ -187,7 +209,8 @@ def _curve(result: Mapping[str, Any]) -> None:
 def changes_of(result: Mapping[str, Any]) -> list[Change]:
     """The answer as changes of a scenario: new sites are added, sites given up closed."""
     added: list[Change] = [
-        Add(one["lon"], one["lat"], f"选址{at + 1}") for at, one in enumerate(each for each in result["sites"] if each["is_new"])
+        Add(one["lon"], one["lat"], f"选址{at + 1}")
+        for at, one in enumerate(each for each in result["sites"] if each["is_new"])
     ]
     return [*added, *(Close(one["id"]) for one in result["closed"])]
 
@@ -200,7 +223,12 @@ def _take_over(user: User, asked: Asked, result: Mapping[str, Any], work: Covera
         widgets.empty("结果与现状相同,没有可存为方案的改动。")
         return
     with st.form("coverage.take", border=False):
-        name = st.text_input("方案名称", value=f"选址:{result['problem_title']}", max_chars=60, key=f"coverage.take_name.{work.job}")
+        name = st.text_input(
+            "方案名称",
+            value=f"选址:{result['problem_title']}",
+            max_chars=60,
+            key=f"coverage.take_name.{work.job}",
+        )
         if st.form_submit_button("存为推演方案"):
             made = widgets.attempt(
                 user, lambda: scenarios.save(districts.running(), user, name, changes, asked.question),

@@ -27,7 +27,9 @@ _TABLE_HEIGHT = 380
 _EXPORTS = {"xlsx": "工作簿(XLSX)", "gpkg": "图形(GeoPackage)", "json": "可复算文件(JSON)"}
 
 
-def today_tab(user: User, asked: Asked, question: Question, report: Report, work: CoverageWork, heard: Heard) -> None:
+def today_tab(
+    user: User, asked: Asked, question: Question, report: Report, work: CoverageWork, heard: Heard
+) -> None:
     """Everything about the question as it stands, today or with the open scenario."""
     figures(report)
     point_card(question, report, work, heard)
@@ -55,7 +57,9 @@ def figures(report: Report) -> None:
             "到最近站点(平均)": words.cost(total.mean, unit),
             "中位数": words.cost(total.median, unit),
             "95% 居民不超过": words.cost(total.p95, unit),
-            "可达性基尼系数": "—" if report.access["e2sfca_gini"] is None else f"{report.access['e2sfca_gini']:.3f}",
+            "可达性基尼系数": "—"
+            if report.access["e2sfca_gini"] is None
+            else f"{report.access['e2sfca_gini']:.3f}",
         }
     )
     st.caption(words.provenance(vars_of(report), report.scenario["name"]))
@@ -80,21 +84,35 @@ def exports(user: User, asked: Asked) -> None:
         for name, title in _EXPORTS.items()
     ]
     st.html(f'<div class="gm-exports"><span>导出</span>{"".join(links)}</div>')
-    st.caption("文件内含口径、阈值、坐标系、数据时间与序号;每次导出都会记录。图形文件含可达范围、责任区与死角图层。")
+    st.caption(
+        "文件内含口径、阈值、坐标系、数据时间与序号;每次导出都会记录。图形文件含可达范围、责任区与死角图层。"
+    )
 
 
 def _tables(report: Report) -> None:
     st.subheader("分项", anchor=False)
     kinds = {"网格": report.groups, "街镇": report.towns, "站点": report.points}
     kind = st.segmented_control(
-        "分项", list(kinds), default="网格", required=True, key="coverage.by_kind", label_visibility="collapsed"
+        "分项",
+        list(kinds),
+        default="网格",
+        required=True,
+        key="coverage.by_kind",
+        label_visibility="collapsed",
     )
     if not kinds[kind]:
         widgets.empty("没有数据。请先导入相应图层。")
         return
     frame = points_frame(report) if kind == "站点" else groups_frame(kinds[kind], report)
     height = min(_TABLE_HEIGHT, _ROW_HEIGHT * (len(frame) + 1) + 3)
-    st.dataframe(frame, hide_index=True, height=height, row_height=_ROW_HEIGHT, column_config=_columns(report), key=f"coverage.table.{kind}")
+    st.dataframe(
+        frame,
+        hide_index=True,
+        height=height,
+        row_height=_ROW_HEIGHT,
+        column_config=_columns(report),
+        key=f"coverage.table.{kind}",
+    )
     st.caption("点列标题排序。“不在网格内”等末行保证各行相加等于全区。")
 
 
@@ -174,13 +192,22 @@ def _access(report: Report) -> None:
         percents = [(0.0, "0"), (0.25, "25%"), (0.5, "50%"), (0.75, "75%"), (1.0, "100%")]
         st.html(
             line_chart(
-                [(x, y) for x, y in access["lorenz"]], title="洛伦兹曲线:人口累计占比与警力可达性累计占比",
-                x_title="人口累计占比(由最难到最易)", y_title="可达性累计占比", x_labels=percents, y_labels=percents,
+                [(x, y) for x, y in access["lorenz"]],
+                title="洛伦兹曲线:人口累计占比与警力可达性累计占比",
+                x_title="人口累计占比(由最难到最易)",
+                y_title="可达性累计占比",
+                x_labels=percents,
+                y_labels=percents,
                 diagonal=True,
             )  # fmt: skip
         )
-        bands = ";".join(f"≤ {words.cost(upper, report.method['unit'])} 权重 {weight:g}" for upper, weight in access["bands"])
-        st.caption(f"供给为各站点警力数。2SFCA 在阈值内等权;E2SFCA 分段衰减:{bands}。曲线越贴近虚线越公平,基尼系数 0 为完全公平。")
+        bands = ";".join(
+            f"≤ {words.cost(upper, report.method['unit'])} 权重 {weight:g}"
+            for upper, weight in access["bands"]
+        )
+        st.caption(
+            f"供给为各站点警力数。2SFCA 在阈值内等权;E2SFCA 分段衰减:{bands}。曲线越贴近虚线越公平,基尼系数 0 为完全公平。"
+        )
 
 
 def _weak(user: User, question: Question, report: Report) -> None:
@@ -192,7 +219,9 @@ def _weak(user: User, question: Question, report: Report) -> None:
         if not st.toggle("逐个关闭站点,看失去多少覆盖", key="coverage.closures"):
             st.caption("逐站推算与责任区均衡需要几秒。")
             return
-        found = widgets.attempt(user, lambda: coverage.resilience(districts.running(), user, question, pairs=True))
+        found = widgets.attempt(
+            user, lambda: coverage.resilience(districts.running(), user, question, pairs=True)
+        )
         if found is None:
             return
         widgets.table(

@@ -10,7 +10,7 @@ import streamlit as st
 
 from gridmap.domain.roles import Permission, User
 from gridmap.domain.scenarios import documents, parse_changes
-from gridmap.services import candidates, scenarios
+from gridmap.services import access, candidates, scenarios
 from gridmap.services import district as districts
 from gridmap.storage.scenarios import Scenario
 from gridmap.ui import cached, gate, widgets
@@ -53,13 +53,19 @@ def _keep(user: User, asked: Asked, work: CoverageWork, heard: Heard) -> None:
     if opened is not None and heard.changes == stored:
         widgets.empty(f"改动已保存在方案“{opened.name}”中。")
         return
-    if opened is not None and scenarios.may_edit(user, opened) and st.button(f"更新方案“{opened.name}”", type="primary", key="coverage.update"):
+    if (
+        opened is not None
+        and scenarios.may_edit(user, opened)
+        and st.button(f"更新方案“{opened.name}”", type="primary", key="coverage.update")
+    ):
         _store(user, work, lambda: scenarios.change(
             districts.running(), user, opened.id, base_revision=opened.revision,
             changes=parse_changes(heard.changes), question=asked.question,
         ), "方案已更新。")  # fmt: skip
     with st.form("coverage.save", border=False):
-        name = st.text_input("方案名称", max_chars=60, placeholder="例如:西片新增一处", key=f"coverage.name.{work.picks}")
+        name = st.text_input(
+            "方案名称", max_chars=60, placeholder="例如:西片新增一处", key=f"coverage.name.{work.picks}"
+        )
         note = st.text_input("说明(可不填)", max_chars=500, key=f"coverage.note.{work.picks}")
         if st.form_submit_button("保存为新方案", type="primary" if opened is None else "secondary"):
             _store(user, work, lambda: scenarios.save(
@@ -81,7 +87,9 @@ def _opened(user: User, one: Scenario, work: CoverageWork) -> None:
     st.subheader(one.name, anchor=False)
     if one.note:
         st.write(one.note)
-    st.caption(f"建立者 {one.created_by} · 更新于 {time_words(one.updated_at)} · 第 {one.revision} 版 · 基于第 {one.sequence} 次更新")
+    st.caption(
+        f"建立者 {one.created_by} · 更新于 {time_words(one.updated_at)} · 第 {one.revision} 版 · 基于第 {one.sequence} 次更新"
+    )
     link = f"{gate.base_path()}/coverage?{LINK}={one.id}"
     with st.container(horizontal=True, vertical_alignment="center", key="coverage_scenario"):
         st.html(
@@ -106,10 +114,13 @@ def _absolute(path: str) -> str:
 
 
 def _apply(user: User, one: Scenario, work: CoverageWork) -> None:
-    if not user.may(Permission.EDIT_ELEMENTS):
+    layer = districts.running().catalogue.layer(scenarios.question_of(districts.running(), one).points)
+    if not access.may_edit(user, layer):
         return
     with st.popover("应用到底图"):
-        st.write("移动、新增、撤销的站点会以您的名义写入底图;超出您责任区的改动会变为提议。架桥与封路只用于推演,不会写入。")
+        st.write(
+            "移动、新增、撤销的站点会以您的名义写入底图;超出您责任区的改动会变为提议。架桥与封路只用于推演,不会写入。"
+        )
         if st.button("确定应用", type="primary", key="coverage.apply"):
             found = widgets.attempt(user, lambda: scenarios.apply(districts.running(), user, one.id))
             if found is not None:
@@ -149,14 +160,18 @@ def _compare(user: User, asked: Asked) -> None:
     if not chosen:
         return
     with st.spinner("正在对比…"):
-        made = widgets.attempt(user, lambda: scenarios.compare(districts.running(), user, asked.question, chosen))
+        made = widgets.attempt(
+            user, lambda: scenarios.compare(districts.running(), user, asked.question, chosen)
+        )
     if made is None:
         return
     headings = [one["scenario"]["name"] for one in made["columns"]]
     widgets.table(["指标", *headings], figures_of(made), empty="")
     st.caption(words.provenance(made, "、".join(headings)))
     with st.expander("变化的网格"):
-        widgets.table(["网格", "总数", *headings], _grid_rows(made), empty="没有网格的覆盖发生变化。", height=320)
+        widgets.table(
+            ["网格", "总数", *headings], _grid_rows(made), empty="没有网格的覆盖发生变化。", height=320
+        )
 
 
 def figures_of(made: Mapping[str, Any]) -> list[tuple[str, ...]]:
@@ -175,7 +190,10 @@ def figures_of(made: Mapping[str, Any]) -> list[tuple[str, ...]]:
         ("2 处及以上", *count("twice")),
         ("平均路程", *(words.cost(one["mean"], unit) for one in totals)),
         ("95% 居民不超过", *(words.cost(one["p95"], unit) for one in totals)),
-        ("可达性基尼系数", *("—" if one["access_gini"] is None else f"{one['access_gini']:.3f}" for one in columns)),
+        (
+            "可达性基尼系数",
+            *("—" if one["access_gini"] is None else f"{one['access_gini']:.3f}" for one in columns),
+        ),
         ("站点数", *(str(one["points"]) for one in columns)),
         ("最大责任人口", *(words.people(one["largest_load"]) for one in columns)),
     ]
@@ -183,7 +201,11 @@ def figures_of(made: Mapping[str, Any]) -> list[tuple[str, ...]]:
 
 def _grid_rows(made: Mapping[str, Any]) -> list[tuple[str, ...]]:
     return [
-        (one["name"], words.people(one["people"], is_hidden=True), *(words.people(each, is_hidden=True) for each in one["covered"]))
+        (
+            one["name"],
+            words.people(one["people"], is_hidden=True),
+            *(words.people(each, is_hidden=True) for each in one["covered"]),
+        )
         for one in made["groups"]
     ]
 
@@ -194,13 +216,19 @@ def _grid_rows(made: Mapping[str, Any]) -> list[tuple[str, ...]]:
 def _candidates(user: User, asked: Asked, work: CoverageWork, heard: Heard) -> None:
     st.subheader("候选点比较(视频选址)", anchor=False)
     district = districts.running()
-    layers = {one["id"]: one for one in cached.catalogue(district, user)["layers"] if one["geometry"] == "Point" and 0 < one["count"] <= 200}
+    layers = {
+        one["id"]: one
+        for one in cached.catalogue(district, user)["layers"]
+        if one["geometry"] == "Point" and 0 < one["count"] <= 200
+    }
     sources = ["", *layers]
     source = st.selectbox(
         "候选点", sources, key="coverage.candidates",
         format_func=lambda one: "方案中新增的站点" if not one else f"图层:{layers[one]['title']}({layers[one]['count']} 处)",
     )  # fmt: skip
-    fields = [each for each in layers[source]["fields"] if each["type"] in ("integer", "number")] if source else []
+    fields = (
+        [each for each in layers[source]["fields"] if each["type"] in ("integer", "number")] if source else []
+    )
     titles = {each["name"]: each["title"] for each in fields}
     field = st.selectbox(
         "费用字段", ["", *titles], format_func=lambda one: titles[one] if one else "不计费用", key=f"coverage.cost.{source}"
@@ -209,7 +237,8 @@ def _candidates(user: User, asked: Asked, work: CoverageWork, heard: Heard) -> N
     if st.button("比较候选点", disabled=not places, key="coverage.compare_sites"):
         with st.spinner("正在计算各候选点…"):
             work.compared = widgets.attempt(
-                user, lambda: candidates.compared(district, user, asked.question, places, cost_field=field or None)
+                user,
+                lambda: candidates.compared(district, user, asked.question, places, cost_field=field or None),
             )
     if not places and work.compared is None:
         widgets.empty("先在地图上用“新增站点”放几个候选点,再比较;或选一个点图层。")
