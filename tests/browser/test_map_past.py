@@ -70,13 +70,7 @@ def test_two_dates_are_compared_with_marks_and_a_list(open_as: OpenMap, live_ser
     app.locator("#gm-compare").click()
     # from the last second before the changes to now
     inside(page).evaluate(
-        """(at) => {
-          const from = document.getElementById("gm-compare-from");
-          from.step = "1";
-          const time = new Date(at);
-          const two = (n) => String(n).padStart(2, "0");
-          from.value = `${Gridmap.day(time)}T${two(time.getHours())}:${two(time.getMinutes())}:${two(time.getSeconds())}`;
-        }""",
+        """(at) => (document.getElementById("gm-compare-from").value = Gridmap.past.local(new Date(at)))""",
         (gone.updated_at.timestamp() + 1) * 1000,  # type: ignore[union-attr]
     )
     app.locator("#gm-right").get_by_role("button", name="对比", exact=True).click()

@@ -64,11 +64,11 @@
     G.select.close();
     const earlier = at ? new Date(at) : new Date(Math.max(G.past.first, Date.now() - 30 * 86400000));
     const date = (id, title, time) => {
-      const input = G.h("input", { type: "datetime-local", class: "gm-input", id, value: G.minute(time).replace(" ", "T") });
+      const input = G.h("input", { type: "datetime-local", class: "gm-input", id, step: "1", value: G.past.local(time) });
       return [G.h("label", { class: "gm-label", for: id, text: title }), input];
     };
     const from = date("gm-compare-from", "从", earlier);
-    const to = date("gm-compare-to", "到", new Date());
+    const to = date("gm-compare-to", "到", new Date(Date.now() + 60000));
     const result = G.h("div", { "aria-live": "polite", id: "gm-compare-result" });
     const run = G.h("button", { class: "gm-button gm-button-primary", type: "button", text: "对比" });
     run.addEventListener("click", async () => {
@@ -90,8 +90,8 @@
     const layers = G.app.catalogue.layers.filter((one) => G.tiles.isVisible(one.id) && !one.basemap).map((one) => one.id);
     if (!layers.length) return G.replace(host, G.h("p", { class: "gm-note-plain", text: "请先在图层面板打开要对比的图层。" }));
     if (!from || !to) return G.replace(host, G.h("p", { class: "gm-fault", text: "请填写两个日期。" }));
-    // A minute that is written out ends with its last second; one that has not ended is now.
-    const end = new Date(to).getTime() + 59999;
+    // A second ends with its last moment; one that has not ended is now.
+    const end = new Date(to).getTime() + 999;
     const until = end < Date.now() ? G.rfc3339(new Date(end)) : null;
     G.replace(host, G.h("p", { class: "gm-hint", text: "正在对比…" }));
     try {

@@ -157,7 +157,7 @@
       content: [
         G.h("p", {}, G.h("strong", { text: who }), ` 于 ${when} 保存了“${base ? G.titleOf(base) : op.title}”的新版本(第 ${theirs.properties.revision} 版)。您的修改尚未保存。`),
         contested.length
-          ? G.h("p", { text: `有 ${contested.length} 处双方都改了,请逐项选择;也可以另填一个值。其余改动互不影响,会一并保留。` })
+          ? G.h("p", { text: `有 ${contested.length} 处双方都改了,请逐项选择${contested.some((one) => one.name !== "geometry") ? ",也可以另填一个值" : ""}。其余改动互不影响,会一并保留。` })
           : G.h("p", { text: "双方改的是不同内容,选择“保留我的”会把两边的改动都保留下来。" }),
         table(layer, rows, base, who, others),
         place && picture(place.base, place.isMine ? place.mine : null, place.isTheirs ? place.theirs : null),

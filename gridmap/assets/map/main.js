@@ -371,8 +371,11 @@
     });
     G.layers.veilOutside();
     G.live.start(G.app.catalogue.sequence);
-    G.presence.start();
-    G.proposals.start();
+    // The other maps only show: nobody edits there, and nobody is in anybody's way.
+    if (G.app.mode === "map") {
+      G.presence.start();
+      G.proposals.start();
+    }
     G.pending.flush();
     if (!G.edit.resumeOpen() && place && place.layer && place.id) G.select.open(place.layer, place.id);
     document.body.dataset.ready = "true";

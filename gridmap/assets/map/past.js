@@ -23,6 +23,8 @@
     } catch (error) {
       return G.toast(error.message, { kind: "bad" });
     }
+    // On a small screen the panel of an element would cover it.
+    if (window.innerWidth < 900) G.select.close();
     open();
   }
 
@@ -45,7 +47,6 @@
         button("gm-time-next", "next", "下一次更新", () => step(1))),
       G.h("div", { class: "gm-time-row" },
         G.h("span", { class: "gm-bar-label", text: "截至" }), exact, who,
-        G.h("span", { class: "gm-grow" }),
         G.h("button", { class: "gm-button", type: "button", id: "gm-compare", on: { click: () => G.compare.open(at) } }, G.icon("compare", 18), "对比两个日期"),
         G.h("button", { class: "gm-button gm-button-primary", type: "button", id: "gm-now", text: "回到现在", on: { click: close } })));
     bar().hidden = false;
@@ -108,7 +109,7 @@
   }
 
   G.past = {
-    toggle, close, refuse, go,
+    toggle, close, refuse, go, local,
     get at() {
       return at;
     },

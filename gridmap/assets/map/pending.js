@@ -110,18 +110,18 @@
     }
   }
 
-  async function attempt(op, { isRetry = false } = {}) {
+  async function attempt(op, options = {}) {
     op.tries += 1;
     op.state = "sending";
     put(op);
     try {
       return done(op, await perform(op));
     } catch (error) {
-      return refused(op, error, isRetry);
+      return refused(op, error, options);
     }
   }
 
-  async function refused(op, error, isRetry) {
+  async function refused(op, error, { isRetry = false, isFromList = false }) {
     const { Problem, Unreachable } = G.api;
     if (error instanceof Unreachable) {
       wait(op, "等待网络恢复");
@@ -133,7 +133,7 @@
     }
     if (error.status === 401) {
       wait(op, "等待重新登录");
-      if (await G.dialogs.signInAgain()) return attempt(op, { isRetry });
+      if (await G.dialogs.signInAgain()) return attempt(op, { isRetry, isFromList });
       return { queued: true };
     }
     const landed = hasLanded(op, error);
@@ -143,7 +143,7 @@
       put({ ...op, state: "conflict", message: "与他人的修改冲突" });
       // Found while nobody was looking: it waits in the list until the person opens it.
       if (isRetry) return { conflict: true };
-      return settle(op, error);
+      return settle(op, error, isFromList);
     }
     if (error.status === 503 || error.status === 429 || error.status >= 500) {
       if (isRetry) {
@@ -162,12 +162,14 @@
   }
 
   // A person chooses between theirs and mine; nothing was written before that.
-  async function settle(op, problem) {
+  async function settle(op, problem, isFromList) {
     const choice = await G.conflict.resolve(op, problem);
     if (choice.what === "mine") {
       drop(op);
-      return send({ ...op, ...choice.change, id: G.uuid(), tries: 0 });
+      return send({ ...op, ...choice.change, id: G.uuid(), tries: 0 }, { isFromList });
     }
+    // Without an editor behind it, the list is the only place that has it: it stays there.
+    if (choice.what === "cancel" && isFromList) return { cancelled: true };
     drop(op);
     if (choice.what === "theirs") {
       G.emit("took-theirs", { op });
@@ -265,10 +267,11 @@
 
   async function again(op) {
     try {
-      const answer = await send({ ...op, tries: op.tries }, {});
+      const answer = await send({ ...op, tries: op.tries }, { isFromList: true });
       if (answer.queued) G.toast("仍然连接不到服务器,稍后自动重试。", { kind: "warn" });
     } catch (error) {
       put({ ...op, state: "refused", message: error.message });
+      if (error.body && error.body.may_propose && (await G.proposals.offer(op, error))) return drop(op);
       G.toast(error.message, { kind: "bad" });
     }
   }

@@ -34,7 +34,7 @@
     }
   }
 
-  const soon = G.debounce(beat, 300);
+  const soon = G.debounce(beat, 400);
 
   function take(list) {
     people = list;

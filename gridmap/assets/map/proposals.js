@@ -165,7 +165,7 @@
     // A proposal is no commit: looked for now and then, and whenever somebody comes back to the tab.
     setInterval(() => !document.hidden && G.app.isOnline !== false && refresh(), 60000);
     document.addEventListener("visibilitychange", () => !document.hidden && refresh());
-    G.on("sequence", refresh);
+    G.on("sequence", G.debounce(refresh, 2000));
   }
 
   G.proposals = { start, offer, told, list, show, refresh };
