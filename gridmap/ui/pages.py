@@ -39,7 +39,9 @@ class Entry:
         return self.permission is None or user.may(self.permission)
 
 
-UPKEEP = "日常维护"
+UPKEEP, ANALYSIS, SYSTEM = "日常维护", "研判汇报", "系统"
+# As many words as the menu has room for on a screen 1024 px wide.
+_MOST_WORDS = 6
 
 _PAGES = (
     Entry("map", "一张图", ":material/map:", Permission.VIEW_ELEMENTS),
@@ -50,10 +52,10 @@ _PAGES = (
     Entry("history", "历史对比", ":material/history:", Permission.VIEW_HISTORY, UPKEEP),
     Entry("packages", "工作包", ":material/cases:", Permission.IMPORT, UPKEEP),
     Entry("overview", "总览", ":material/dashboard:", Permission.VIEW_COVERAGE),
-    Entry("stories", "汇报", ":material/slideshow:", Permission.VIEW_ELEMENTS),
-    Entry("coverage", "覆盖分析", ":material/radar:", Permission.VIEW_COVERAGE),
-    Entry("account", "我的账号", ":material/person:"),
-    Entry("admin", "系统管理", ":material/admin_panel_settings:", Permission.ADMINISTER),
+    Entry("stories", "汇报", ":material/slideshow:", Permission.VIEW_ELEMENTS, ANALYSIS),
+    Entry("coverage", "覆盖分析", ":material/radar:", Permission.VIEW_COVERAGE, ANALYSIS),
+    Entry("account", "我的账号", ":material/person:", None, SYSTEM),
+    Entry("admin", "系统管理", ":material/admin_panel_settings:", Permission.ADMINISTER, SYSTEM),
 )
 
 
@@ -66,10 +68,13 @@ def menu(user: User, listed: Sequence[Entry]) -> dict[str, list[Entry]]:
     """
     The pages by the heading they stand under in this person's menu, those without one (`""`) first.
 
-    A heading over a single page would only be in the way. Pages that the person may not see are among those
-    without heading: they have an address and no place in the menu.
+    Where all pages have room there are no headings, and a heading over a single page would only be in the way.
+    Pages that the person may not see are among those without heading: they have an address and no place in the
+    menu.
     """
     seen = Counter(one.group for one in listed if one.is_for(user))
+    if seen.total() <= _MOST_WORDS:
+        return {"": list(listed)}
     grouped: dict[str, list[Entry]] = {"": []}
     for one in listed:
         group = one.group if one.is_for(user) and seen[one.group] > 1 else ""

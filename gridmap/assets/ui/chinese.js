@@ -100,6 +100,7 @@
   };
   const PATTERNS = [
     [/^Page (\d+)$/, "第 $1 页"],
+    [/^(\d+) more$/, "更多($1)"],
     [/^Remove (.+)$/, "移除 $1"],
     [/^Clear (.+)$/, "清除 $1"],
     [/^Limit (\S+) per file(?: • (.+))?$/, (_, size, kinds) => `每个文件不超过 ${size}${kinds ? `,格式 ${kinds}` : ""}`],
@@ -132,7 +133,8 @@
   const THEIRS = "[data-testid=stMarkdownContainer], .gm-bar, .stHtml, code, pre, textarea";
 
   // Streamlit's words on the button of a file field are Markdown as ours are.
-  const isOwn = (element) => element.closest("[data-testid=stFileUploaderDropzone]") || (element.closest(OWN) && !element.closest(THEIRS));
+  // So are those of the menu's overflow.
+  const isOwn = (element) => element.closest("[data-testid=stFileUploaderDropzone], .rc-overflow-item-rest") || (element.closest(OWN) && !element.closest(THEIRS));
 
   function onText(node) {
     const parent = node.parentElement;
