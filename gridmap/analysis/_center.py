@@ -19,6 +19,9 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
 
 
+_SOME_NODES = 100
+
+
 @dataclass(frozen=True, slots=True)
 class Center:
     """
@@ -47,8 +50,8 @@ class _Radii:
         self.high = len(self.radius)  # nothing known to suffice
         self.columns: Ints | None = None
 
-    def ask(self, place: int, *, is_exact: bool) -> bool | None:
-        """Whether this radius suffices; None when that stays open."""
+    def ask(self, place: int, *, most_nodes: int | None = None) -> bool | None:
+        """Whether this radius suffices; None when that stays open (see `minimum_cover`)."""
         bare = self.base > self.radius[place]
         if not bare.any():
             self._suffices(place, np.zeros(0, np.intp))
@@ -57,7 +60,7 @@ class _Radii:
         if self.count == 0 or (np.diff(near.indptr) == 0).any():
             self.low = max(self.low, place + 1)
             return False
-        cover = minimum_cover(near, self.watch, enough=self.count, is_exact=is_exact)
+        cover = minimum_cover(near, self.watch, enough=self.count, most_nodes=most_nodes)
         if cover.columns is not None and len(cover.columns) <= self.count:
             self._suffices(place, cover.columns)
             return True
@@ -88,24 +91,25 @@ def least_radius(cost: NDArray[np.floating], base: Floats, count: int, watch: Wa
     """
     radii = _Radii(cost, base, count, watch)
     last = len(radii.radius) - 1
-    if last < 0 or radii.ask(last, is_exact=True) is False:
+    if last < 0 or radii.ask(last) is False:
         return Center(None, np.inf, is_impossible=True)
-    _narrow_upper(radii)
+    _narrow_upper(radii, 0)
     _narrow_lower(radii)
+    _narrow_upper(radii, _SOME_NODES)  # where a proof will take long, a better answer comes first
     while radii.low < radii.high and not watch.expired:
-        if radii.ask((radii.low + radii.high) // 2, is_exact=True) is None:
+        if radii.ask((radii.low + radii.high) // 2) is None:
             break
     if radii.columns is None:
         return Center(None, float(radii.radius[min(radii.low, last)]))
     return Center(radii.columns, float(radii.radius[min(radii.low, radii.high)]))
 
 
-def _narrow_upper(radii: _Radii) -> None:
-    """Search for the least radius that quick means show to suffice."""
+def _narrow_upper(radii: _Radii, most_nodes: int) -> None:
+    """Search for the least radius that quick means, or so many branches, show to suffice."""
     low = radii.low
     while low < radii.high and not radii.watch.expired:
         middle = (low + radii.high) // 2
-        if not radii.ask(middle, is_exact=False):
+        if not radii.ask(middle, most_nodes=most_nodes):
             low = middle + 1
 
 
@@ -114,5 +118,5 @@ def _narrow_lower(radii: _Radii) -> None:
     high = radii.high
     while radii.low < high and not radii.watch.expired:
         middle = (radii.low + high) // 2
-        if radii.ask(middle, is_exact=False) is not False:
+        if radii.ask(middle, most_nodes=0) is not False:
             high = min(middle, radii.high)

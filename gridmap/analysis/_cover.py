@@ -200,21 +200,21 @@ def packing_bound(matrix: sparse.csr_array) -> int:
 
 
 def minimum_cover(
-    matrix: sparse.csr_array, watch: Watch, *, enough: int | None = None, is_exact: bool = True
+    matrix: sparse.csr_array, watch: Watch, *, enough: int | None = None, most_nodes: int | None = None
 ) -> Cover:
     """
     The fewest columns that touch every row; each row must have a column.
 
     With `enough`, the question is only whether that many columns do: the answer may come back as soon as a
-    cover of that size is known, or none is proven to exist (`bound > enough`). Without `is_exact` the integer
-    program is left out: quick, and possibly open.
+    cover of that size is known, or none is proven to exist (`bound > enough`). With `most_nodes` the search tree
+    breaks off there (0: no tree) and the answer may stay open; without, the integer program has the last word.
     """
     core = reduced(matrix)
     base = len(core.forced)
     if core.matrix.shape[0] == 0:
         return Cover(core.forced, base)
     search = _CoverSearch(core.matrix, None if enough is None else enough - base, watch)
-    search.run(is_exact=is_exact)
+    search.run(most_nodes)
     chosen = np.union1d(core.forced, core.columns[search.chosen]).astype(np.intp)
     return Cover(chosen, base + search.bound)
 
@@ -236,7 +236,7 @@ class _CoverSearch:
             return True
         return self.bound >= count or self.watch.expired
 
-    def run(self, *, is_exact: bool) -> None:
+    def run(self, most_nodes: int | None) -> None:
         self.bound = max(self.bound, packing_bound(self.matrix))
         if self.is_settled:
             return
@@ -249,11 +249,12 @@ class _CoverSearch:
         self._keep(_rounded(self.matrix, fractional))
         self._exchange(_STEPS if self.enough is None else _QUICK_STEPS)
         self.watch.tell("set cover", len(self.chosen), self.bound)
-        if is_exact:
-            self._search(tree)
+        if most_nodes != 0:
+            self._search(tree, _MOST_NODES if most_nodes is None else most_nodes)
+        if most_nodes is None:
             self._exchange(_STEPS)
-        if is_exact and not self.is_settled:
-            self._prove()
+            if not self.is_settled:
+                self._prove()
 
     def _keep(self, columns: Ints | None) -> bool:
         if columns is None or len(columns) >= len(self.chosen):
@@ -267,11 +268,11 @@ class _CoverSearch:
             if not self._keep(exchanged_cover(self.matrix, self.chosen, size, self.watch, steps=steps)):
                 return
 
-    def _search(self, tree: CoverTree) -> None:
+    def _search(self, tree: CoverTree, most_nodes: int) -> None:
         """Ask the tree for ever smaller covers until it finds none, or breaks off."""
         while not self.is_settled:
             size = len(self.chosen) - 1 if self.enough is None else self.enough
-            found = tree.decide(size, most_nodes=_MOST_NODES)
+            found = tree.decide(size, most_nodes=most_nodes)
             if found.columns is None:
                 if found.is_decided:
                     self.bound = max(self.bound, size + 1)
