@@ -50,14 +50,14 @@ def test_a_move_across_the_border_is_proposed_and_accepted_on_the_map(
     save_shape(app)
     box = app.get_by_role("dialog", name="改动涉及他人的责任区")
     box.get_by_label("说明").fill("搬到河西")
-    box.get_by_role("button", name="提交为建议").click()
-    receipt(app, "已提交建议")
+    box.get_by_role("button", name="提交为提议").click()
+    receipt(app, "已提交提议")
     expect(app.locator("#gm-right h2")).to_have_text(station.name)
     assert stored(live_server, station).revision == 1
 
     page, keeper = open_as("keeper", fresh=True)
     keeper.locator("#gm-proposals").click()
-    inbox = keeper.get_by_role("dialog", name="等您处理的建议")
+    inbox = keeper.get_by_role("dialog", name="等您处理的提议")
     assert_looks_right(page)
     inbox.locator("li", has_text=station.name).get_by_role("button", name="查看").click()
     panel = keeper.locator("#gm-right")
@@ -66,7 +66,7 @@ def test_a_move_across_the_border_is_proposed_and_accepted_on_the_map(
     assert axe_violations(inside(page)) == []
     panel.get_by_label("答复").fill("同意")
     panel.get_by_role("button", name="接受").click()
-    receipt(keeper, "已接受建议")
+    receipt(keeper, "已接受提议")
     assert stored(live_server, station).geometry.x == pytest.approx(121.45)
 
 

@@ -12,13 +12,13 @@
       title: "改动涉及他人的责任区",
       content: [
         G.h("p", { text: refusal.message }),
-        G.h("p", { text: "可以把这项改动提交为建议,由对方民警或网格管理员接受或退回;在此之前地图不变。" }),
+        G.h("p", { text: "可以把这项改动提交为提议,由对方民警或网格管理员接受或退回;在此之前地图不变。" }),
         G.h("label", { class: "gm-label", for: "gm-propose-reason", text: "说明(可不填,对方会看到)" }),
         input,
       ],
       buttons: [
         { title: "取消,继续编辑", value: false },
-        { title: "提交为建议", value: true, kind: "primary" },
+        { title: "提交为提议", value: true, kind: "primary" },
       ],
     });
     if (answer !== true) return false;
@@ -35,7 +35,7 @@
   }
 
   const told = (made) =>
-    G.toast(`已提交建议“${made.title}”,等待对方处理。`, { key: "receipt", action: { title: "查看", run: () => list("sent") } });
+    G.toast(`已提交提议“${made.title}”,等待对方处理。`, { key: "receipt", action: { title: "查看", run: () => list("sent") } });
 
   // --- the inbox ------------------------------------------------------------------------------------------------
   async function refresh() {
@@ -48,8 +48,8 @@
     const chip = document.getElementById("gm-proposals");
     if (!chip) return;
     chip.hidden = !waiting.length;
-    G.replace(chip, G.icon("send", 18), G.h("span", { text: `建议 ${waiting.length}` }));
-    chip.setAttribute("aria-label", `建议 ${waiting.length},等您处理`);
+    G.replace(chip, G.icon("send", 18), G.h("span", { text: `提议 ${waiting.length}` }));
+    chip.setAttribute("aria-label", `提议 ${waiting.length},等您处理`);
   }
 
   async function list(box = "inbox") {
@@ -67,8 +67,8 @@
           G.h("p", { class: "gm-hint", text: [one.created_by, G.timeText(one.created_at), one.reason && `说明:${one.reason}`, one.answer && `答复:${one.answer}`].filter(Boolean).join(" · ") })),
         G.h("button", { class: "gm-button", type: "button", text: "查看", on: { click: (event) => { chosen = one; event.target.closest("dialog").close(); } } })));
     await G.dialogs.ask({
-      title: box === "inbox" ? "等您处理的建议" : "我提交的建议",
-      content: rows.length ? G.h("ul", { class: "gm-pending-list" }, rows) : G.h("p", { text: box === "inbox" ? "没有等您处理的建议。" : "您还没有提交过建议。" }),
+      title: box === "inbox" ? "等您处理的提议" : "我提交的提议",
+      content: rows.length ? G.h("ul", { class: "gm-pending-list" }, rows) : G.h("p", { text: box === "inbox" ? "没有等您处理的提议。" : "您还没有提交过提议。" }),
       buttons: [
         { title: box === "inbox" ? "我提交的" : "等我处理的", value: "other" },
         { title: "关闭", value: true },
@@ -124,13 +124,13 @@
           row("处理", one.decided_by && `${one.decided_by} · ${G.timeText(one.decided_at)}`), row("答复", one.answer)),
         one.before && differences(layer, one),
         one.obstacle && G.h("p", { class: "gm-note" }, G.icon("warn", 18), G.h("span", { text: `现在还不能接受:${one.obstacle}` })),
-        one.before && one.before.length > 0 && G.h("p", { class: "gm-note-plain", text: "图上:灰色虚线为现在,蓝色为建议的状态。" }),
+        one.before && one.before.length > 0 && G.h("p", { class: "gm-note-plain", text: "图上:灰色虚线为现在,蓝色为提议的状态。" }),
         one.may_decide && [G.h("label", { class: "gm-label", for: "gm-answer", text: "答复(可不填)" }), note],
       ],
       footer: one.state === "open" && G.h("div", { class: "gm-actions" },
-        one.may_decide && [button("接受", "gm-button-primary", decide("accept", "已接受建议")), button("退回", "", decide("decline", "已退回建议"))],
-        one.is_mine && button("撤回建议", "", decide("withdraw", "已撤回建议"))),
-      onClose: close, label: "建议",
+        one.may_decide && [button("接受", "gm-button-primary", decide("accept", "已接受提议")), button("退回", "", decide("decline", "已退回提议"))],
+        one.is_mine && button("撤回提议", "", decide("withdraw", "已撤回提议"))),
+      onClose: close, label: "提议",
     });
   }
 
