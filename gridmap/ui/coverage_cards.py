@@ -20,7 +20,7 @@ def point_card(question: Question, report: Report, work: CoverageWork, heard: He
         widgets.empty("没有站点。可以切换到“推演”,在地图上放置站点看效果。")
         return
     by_id = {one.id: one for one in report.points}
-    if heard.picked > work.picked:
+    if heard.picked not in (0, work.picked):
         work.picked = heard.picked
         if heard.point in by_id:
             work.point = heard.point

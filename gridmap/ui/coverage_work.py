@@ -21,7 +21,7 @@ class CoverageWork:
     scenario : id of the stored scenario that is open; None is today
     picks : how often code, not a person, chose the scenario or the point; part of those inputs' keys
     point : id of the point whose card is open
-    picked : the map's count of clicks on points, as far as it was followed
+    picked : the time of the map's last click on a point that was followed; it tells one click from the next
     place : where the map was sent last (lon, lat), and how often it was sent
     job : id of the solve that is underway or was the last
     taken : how often its result was taken over; part of the keys of the inputs

@@ -175,8 +175,11 @@
       });
     },
     reach() {
-      if (C.told.point) return drawPoint();
-      C.layers.reach = L.layerGroup();
+      const { point, bands } = C.told;
+      if (point) return drawPoint();
+      ask("reach", () => shapes("reach", { bands }), (answer) => {
+        if (C.shown.reach && !C.told.point) drawReach(answer);
+      });
     },
     areas() {
       ask("areas", () => shapes("areas"), (answer) => {
@@ -227,8 +230,24 @@
     C.layers.gaps = L.geoJSON(features, { ...quiet, pane: "gm-cover-gaps", renderer: C.canvases.gaps, style: { color, weight, dashArray: dash, fill: false, hatch, smoothFactor: 1.5 } }).addTo(G.app.map);
   };
 
+  // Wide bands first, so that narrow ones lie on top.
+  function drawReach(reach) {
+    drop("reach");
+    const rising = [...new Set(reach.features.map((one) => one.properties.cost))].sort((a, b) => a - b);
+    const isOne = new Set(reach.features.map((one) => one.properties.id)).size < 2;
+    const style = (one) => {
+      const { color, dash, weight, fill } = G.marks.BANDS[Math.min(rising.indexOf(one.properties.cost), 2)];
+      return { color, weight: isOne ? weight : weight / 2, dashArray: dash, fillColor: color, fillOpacity: fill };
+    };
+    const wide = [...reach.features].sort((a, b) => b.properties.cost - a.properties.cost);
+    C.layers.reach = L.geoJSON(wide, { ...quiet, pane: "gm-cover-reach", renderer: C.canvases.reach, style }).addTo(G.app.map);
+    C.bands = rising;
+    legend();
+  }
+
   // One point's reach in bands, and its responsibility area.
   let drawnPoint = "";
+  let isPointed = false;
   function drawPoint() {
     const { point, bands, tab } = C.told;
     const id = tab === "today" ? point : null;
@@ -237,19 +256,16 @@
     drawnPoint = mark;
     drop("reach");
     drop("own");
-    if (!id) return;
+    if (!id) {
+      if (isPointed) C.shown.reach = false;
+      isPointed = false;
+      return;
+    }
+    isPointed = true;
     C.shown.reach = true;
     ask("reach", async () => [await shapes("reach", { point: id, bands }), await shapes("areas")], ([reach, areas]) => {
       if (drawnPoint !== mark) return;
-      drop("reach");
-      const rising = reach.features.map((one) => one.properties.cost).sort((a, b) => a - b);
-      const style = (one) => {
-        const { color, dash, weight, fill } = G.marks.BANDS[Math.min(rising.indexOf(one.properties.cost), 2)];
-        return { color, weight, dashArray: dash, fillColor: color, fillOpacity: fill };
-      };
-      const wide = [...reach.features].reverse();
-      C.layers.reach = L.geoJSON(wide, { ...quiet, pane: "gm-cover-reach", renderer: C.canvases.reach, style }).addTo(G.app.map);
-      C.bands = rising;
+      drawReach(reach);
       const own = areas.features.filter((one) => one.properties.id === id);
       const { color, dash, weight } = G.marks.AREA;
       C.layers.own = L.geoJSON(own, { ...quiet, pane: "gm-cover-areas", renderer: C.canvases.areas, style: { color, weight: weight + 0.5, dashArray: dash, fill: false } }).addTo(G.app.map);
@@ -278,7 +294,7 @@
   };
 
   function pick(one) {
-    if (C.told.tab === "today") C.tell({ point: one.id, picked: (word.picked || 0) + 1 });
+    if (C.told.tab === "today") C.tell({ point: one.id, picked: Date.now() });
     else G.toast(`${one.name || one.code}:${{ open: "开放", closed: "未开放", off_network: "离道路过远" }[one.state]}`, { key: "pick" });
   }
 
@@ -324,7 +340,7 @@
     const keys = {
       grids: () => [...STEPS, G.marks.UNKNOWN].map((one) => row(G.marks.stepKey(one), one.title)),
       gaps: () => [row(G.marks.gapKey(), "阈值内到不了任何站点")],
-      reach: () => (C.told.tab === "today" && C.told.point && C.layers.reach && C.bands ? BANDS.map((one, at) => bandWords(at) && row(G.marks.bandKey(one), bandWords(at))) : [row(G.h("span"), "先在“一站一卡”选站点")]),
+      reach: () => (C.layers.reach && C.bands ? BANDS.map((one, at) => bandWords(at) && row(G.marks.bandKey(one), bandWords(at))) : []),
       areas: () => [row(G.marks.areaKey(), "到该站点比到其他站点近")],
     };
     const kinds = Object.entries(KINDS).filter(([kind]) => kind !== "reach" || C.told.tab === "today");

@@ -223,6 +223,7 @@
         G.h("button", { class: "gm-button", type: "button", id: "gm-whatif-undo", disabled: !past.length, on: { click: undo } }, G.icon("undo", 18), "撤销上一步"),
         G.h("button", { class: "gm-button", type: "button", id: "gm-whatif-clear", disabled: !W.changes.length, on: { click: () => set([]) } }, "全部清空")));
     figures();
+    if (C.report) G.fill(box, [G.h("p", { class: "gm-hint", text: `${C.report.method.sentence}第 ${C.report.sequence} 次更新${C.report.is_simulated ? ",含模拟数据" : ""}。` })]);
   }
 
   function figures() {
@@ -275,8 +276,9 @@
 
   function load(scenario, { isFirst }) {
     const kept = isFirst ? G.store.work("whatif", null) : null;
-    if (!scenario && kept && kept.changes.length) {
-      W.base = null;
+    const isSame = kept && (scenario ? kept.base && kept.base.id === scenario.id : true);
+    if (isSame && kept.changes.length) {
+      W.base = scenario;
       set(kept.changes, { isKept: false });
       return;
     }
