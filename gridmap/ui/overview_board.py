@@ -162,8 +162,9 @@ def _scene(whole: Overview, ranking: Ranking, asked: Asked, area: tuple[str, str
 def _edges(known: Sequence[float]) -> list[float]:
     """Upper values of all classes but the last: about as many areas in each, equal values together."""
     count = len(SHADES)
-    found = [known[min(len(known) - 1, len(known) * at // count)] for at in range(1, count)] if known else []
-    return sorted(set(found))
+    # the least value begins the first class: as an edge it would leave that class empty
+    found = {known[len(known) * at // count] for at in range(1, count)} - {known[0]} if known else set()
+    return sorted(found)
 
 
 def _class_of(value: float, edges: Sequence[float]) -> int:

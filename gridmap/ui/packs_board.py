@@ -56,11 +56,13 @@ def _order(user: User, district: District) -> None:
         "分页图册", list(Atlas), default=Atlas.NONE, format_func=lambda one: one.title, key="packs.atlas",
         required=True,
     )  # fmt: skip
-    towns = dict(cards.area_codes(district, user, TOWN))
-    town = st.selectbox(
-        "图册范围", [None, *towns], format_func=lambda one: "全区" if one is None else towns[one],
-        disabled=atlas in (None, Atlas.NONE), key="packs.town",
-    )  # fmt: skip
+    town = None
+    if atlas not in (None, Atlas.NONE):
+        towns = dict(cards.area_codes(district, user, TOWN))
+        town = st.selectbox(
+            "图册范围", ["", *towns], format_func=lambda one: towns.get(one, "全区"),
+            key="packs.town",
+        )  # fmt: skip
     with st.container(horizontal=True):
         paper = st.segmented_control(
             "PDF 纸张(横向)", list(Paper), default=Paper.A4, format_func=lambda one: one.value.upper(),
@@ -72,7 +74,7 @@ def _order(user: User, district: District) -> None:
         )  # fmt: skip
     written = {one.id: one.title for one in briefings.list_briefings(district, user)}
     briefing = st.selectbox(
-        "附平安通报", [None, *written], format_func=lambda one: "不附" if one is None else written[one],
+        "附平安通报", ["", *written], format_func=lambda one: written.get(one, "不附"),
         key="packs.briefing",
     )  # fmt: skip
     is_empty = not has_overview and atlas in (None, Atlas.NONE)
@@ -87,7 +89,7 @@ def _order(user: User, district: District) -> None:
     ):
         request = PackRequest(
             title=title, formats=tuple(formats), atlas=atlas or Atlas.NONE, has_overview=has_overview,
-            paper=paper or Paper.A4, period=period or PeriodKind.MONTH, town=town, briefing=briefing,
+            paper=paper or Paper.A4, period=period or PeriodKind.MONTH, town=town or None, briefing=briefing or None,
         )  # fmt: skip
         _begin(user, widgets.attempt(user, lambda: shelf.start(district, user, request)))
 

@@ -97,17 +97,18 @@ def _tour(user: User, district: District) -> None:
         required=True,
     )  # fmt: skip
     towns = dict(cards.area_codes(district, user, TOWN))
-    town = st.selectbox(
-        "范围", [None, *towns], format_func=lambda one: "全区" if one is None else towns[one],
-        key="stories.tour_town", disabled=kind is Tour.TOWNS,
-    )  # fmt: skip
+    town = None
+    if kind is not Tour.TOWNS:
+        town = st.selectbox(
+            "范围", ["", *towns], format_func=lambda one: towns.get(one, "全区"),
+            key="stories.tour_town",
+        )  # fmt: skip
     seconds = st.segmented_control(
         "翻页", list(_SECONDS), default=10, format_func=_SECONDS.__getitem__, key="stories.tour_seconds",
         required=True,
     )  # fmt: skip
     if st.button("开始巡览", icon=":material/play_arrow:", disabled=not towns, key="gm_full_tour"):
-        chosen = kind or Tour.POINTS
         state.of(user).show.play = Play(
-            tour=chosen, town=None if chosen is Tour.TOWNS else town, seconds=int(seconds or 0)
+            tour=kind or Tour.POINTS, town=town or None, seconds=int(seconds or 0)
         )
         st.rerun()

@@ -88,7 +88,7 @@ def slide_document(district: District, user: User, slide: Slide) -> dict[str, An
     except GridmapError as error:
         return found | {"subtitle": chinese(error), "focus": None}
     found |= {
-        "subtitle": shown.subtitle,
+        "subtitle": shown.subtitle if shown.subtitle != slide.title else "",
         "figures": [figure_document(one, slide.period) for one in shown.figures],
         "box": None if shown.box is None else list(shown.box),
         "stamp": shown.stamp.text,
@@ -101,9 +101,15 @@ def slide_document(district: District, user: User, slide: Slide) -> dict[str, An
 def figure_document(one: Figure, period: PeriodKind) -> dict[str, str]:
     """A figure's words: value, unit, change against the period before."""
     look = {True: "gm-better", False: "gm-worse", None: ""}[one.is_better]
-    change = f"{one.change_text} 较{period.before_title}" if one.change_text else ""
     unit = one.unit if one.value is not None else ""
-    return {"title": one.title, "text": one.text, "unit": unit, "change": change, "look": look}
+    return {
+        "title": one.title,
+        "text": one.text,
+        "unit": unit,
+        "change": one.change_text,
+        "since": f"较{period.before_title}",
+        "look": look,
+    }
 
 
 # --- before and after -----------------------------------------------------------------------------------------

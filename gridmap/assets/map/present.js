@@ -68,7 +68,7 @@
   const figure = (one) =>
     G.h("div", { class: "gm-slide-figure" }, G.h("dt", { text: one.title }),
       G.h("dd", {}, G.h("b", { text: one.text }), one.unit && G.h("small", { text: one.unit }),
-        one.change && G.h("em", { class: one.look, text: one.change })));
+        one.change && G.h("em", { class: one.look }, G.h("span", { text: one.change }), " ", G.h("span", { text: one.since }))));
 
   function draw(one) {
     G.replace(parts.words,

@@ -115,6 +115,12 @@
     if (changes) open.marks = marks(changes);
     open.titles = ["left", "right"].map((side, at) => G.h("div", { class: `gm-swipe-title gm-swipe-title-${side}`, text: words[at] }));
     document.getElementById("gm").append(open.handle, ...open.titles);
+    if (open.twin) {
+      // The past takes longer to read than the present.
+      const [title] = open.titles;
+      title.textContent = `${words[0]} · 正在读取…`;
+      open.twin.once("load", () => (title.textContent = words[0]));
+    }
     G.app.map.on("move zoomend resize viewreset", clip);
     clip();
   }
