@@ -24,8 +24,9 @@ from gridmap.domain.roles import Permission, User
 from gridmap.domain.scenarios import documents
 from gridmap.services import situations
 from gridmap.services.district import District
+from gridmap.services.places import Groups
 from gridmap.services.questions import Question
-from gridmap.services.situations import Groups, Situation
+from gridmap.services.situations import Situation
 from gridmap.services.snapshots import Shelf
 from gridmap.storage import scenarios as stored
 
