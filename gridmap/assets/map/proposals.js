@@ -151,12 +151,16 @@
     clearGhost();
     const all = [...(one.before || []), ...(one.after || [])];
     if (!all.length) return;
-    ghost = L.featureGroup([
-      ...one.before.map((each) => G.select.shapeLayer(each.geometry, { color: "#6b7482", weight: 3, dashArray: "6 5", ring: 24 })),
-      ...one.after.map((each) => G.select.shapeLayer(each.geometry, { color: "#1f4e9d", weight: 3, ring: 34 })),
-    ], { pmIgnore: true }).addTo(G.app.map);
+    const draw = (each, color, dashArray, radius) => {
+      const look = { color, dashArray, weight: 4, fill: !dashArray, fillOpacity: 0.08, interactive: false, pmIgnore: true, snapIgnore: true, pane: "gm-outline" };
+      return L.geoJSON(each.geometry, { ...look, style: look, pointToLayer: (_, at) => L.circleMarker(at, { ...look, radius, fillOpacity: 0.9 }) });
+    };
+    ghost = L.featureGroup([...one.before.map((each) => draw(each, "#6b7482", "6 5", 14)), ...one.after.map((each) => draw(each, "#1f4e9d", null, 9))], { pmIgnore: true }).addTo(G.app.map);
     const box = L.featureGroup(all.map((each) => L.geoJSON(each.geometry))).getBounds();
-    G.app.map.fitBounds(box.pad(0.4), { maxZoom: 17, animate: false });
+    // The panel beside it comes with the next words: its room is kept free already.
+    const room = G.panels.room();
+    const right = window.innerWidth < 900 ? 20 : Math.max(room.right, 404);
+    G.app.map.fitBounds(box, { paddingTopLeft: [room.left + 30, room.top + 20], paddingBottomRight: [right, room.bottom + 20], maxZoom: 16, animate: false });
   }
   G.on("selected", clearGhost);
 
