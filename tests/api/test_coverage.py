@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import time
 from typing import Any
 
 import pytest
 import shapely
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from gridmap.services.district import District
 from tests.api.conftest import World
@@ -297,3 +300,45 @@ def test_answers_are_kept_and_computed_again_later(world: World) -> None:
     get(world, f"/api/coverage/runs/{made['id']}", VIEWER, status=404)
     post(world, "/api/coverage/runs", {"within": "1000m"}, VIEWER, status=403)
     post(world, "/api/coverage/runs", {"title": 7}, status=400)
+
+
+ODD = st.one_of(
+    st.none(), st.booleans(), st.integers(-(10**12), 10**12), st.floats(), st.text(max_size=8), st.just("500m"),
+    st.just("car"), st.lists(st.none() | st.integers() | st.text(max_size=3), max_size=3),
+    st.dictionaries(st.sampled_from(["op", "id", "lon", "lat", "line"]), st.text(max_size=4) | st.floats(-200, 200), max_size=4),
+)  # fmt: skip
+MEMBERS = st.sampled_from(
+    ["points", "demand", "mode", "within", "by", "direction", "demand_field", "open_at", "scenario", "changes", "gaps",
+     "problem", "count", "candidates", "kind", "point", "bands", "tolerance", "scenarios", "format", "title", "share"]
+)  # fmt: skip
+PATHS = (
+    "",
+    "/shapes",
+    "/preview",
+    "/compare",
+    "/candidates",
+    "/site",
+    "/balance",
+    "/resilience",
+    "/rerun",
+    "/runs",
+)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(path=st.sampled_from(PATHS), body=st.dictionaries(MEMBERS, ODD, max_size=4))
+def test_no_body_however_odd_breaks_the_server(lived: World, path: str, body: dict[str, Any]) -> None:
+    text = json.dumps(body, ensure_ascii=False)  # with NaN and infinities, as a careless client would
+    answer = lived.client(ANALYST).post(f"/api/coverage{path}", content=text.encode("utf-8", "replace"))
+
+    assert answer.status_code < 500, (path, text, answer.text)
+
+
+def test_a_solve_is_taken_back(lived: World) -> None:
+    body = {"problem": "p-median", "count": 3, "candidates": "grid", "mode": "line", "time_limit": 600}
+    job = post(lived, "/api/coverage/site", body, status=202)
+
+    state = lived.client(ANALYST).delete(f"/api/jobs/{job['id']}").json()["state"]
+
+    assert state in ("cancelled", "done")
+    assert get(lived, f"/api/jobs/{job['id']}")["state"] == state
