@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import functools
 import json
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -14,11 +15,12 @@ from sqlalchemy import Boolean, Connection, Engine, insert, select, update
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
-from gridmap.errors import SettingsError
+from gridmap.errors import SettingsError, Unavailable
 from gridmap.storage import postgres, sqlite
 from gridmap.storage.tables import district_state
 
 GENESIS = "0" * 64
+_SECONDS_TO_WAIT = 60.0
 
 _to_json = functools.partial(json.dumps, ensure_ascii=False, separators=(",", ":"))
 
@@ -55,6 +57,7 @@ class Database:
         # on PostgreSQL each statement would otherwise see the commits made since the one before it
         repeatable = {} if self.is_embedded else {"isolation_level": "REPEATABLE READ"}
         self._reader = self.engine.execution_options(sqlite_begin="DEFERRED", **repeatable)
+        self._turn = threading.RLock()
 
     @property
     def is_embedded(self) -> bool:
@@ -70,8 +73,32 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """A transaction beside the elements: accounts, sessions, logs, jobs."""
-        with self.engine.begin() as connection:
+        # on SQLite there is one turn for all writes
+        with self._in_turn() if self.is_embedded else nullcontext(), self.engine.begin() as connection:
             yield connection
+
+    @contextmanager
+    def _in_turn(self) -> Iterator[None]:
+        """
+        The turn among this process' writers, taken before a connection is.
+
+        The store makes writers wait as well. But those who waited there would hold all connections of the pool,
+        and the one whose turn it is, who reads beside writing, would wait for them.
+
+        Raises
+        ------
+        Unavailable
+            It does not come within a minute.
+        """
+        if not self._turn.acquire(timeout=_SECONDS_TO_WAIT):
+            raise Unavailable(
+                f"no turn to write within {_SECONDS_TO_WAIT:.0f} s; try again",
+                zh="系统正忙,请稍后再试。您的修改尚未保存。",
+            )
+        try:
+            yield
+        finally:
+            self._turn.release()
 
     @contextmanager
     def commit(self, *, actor: str, at: datetime, reason: str = "") -> Iterator[Commit]:
@@ -80,7 +107,7 @@ class Database:
 
         A commit in which no revision was written leaves no trace, not even a number.
         """
-        with self.engine.begin() as connection:
+        with self._in_turn(), self.engine.begin() as connection:
             # taken first and by everybody: the row lock is the turn, on PostgreSQL as on SQLite
             row = connection.execute(
                 update(district_state)

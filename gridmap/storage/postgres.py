@@ -13,7 +13,8 @@ CHANNEL = "gridmap_changes"
 
 def make_engine(url: str, **options: Any) -> Engine:
     """An engine on the PostgreSQL database `url` (`postgresql+psycopg://…`)."""
-    return create_engine(url, pool_pre_ping=True, **options)
+    # a request may read while it reads: more connections than the server has threads, and room for a second server
+    return create_engine(url, pool_pre_ping=True, pool_size=5, max_overflow=40, **options)
 
 
 def create_spatial(connection: Connection) -> None:

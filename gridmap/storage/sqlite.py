@@ -75,7 +75,10 @@ def make_engine(url: str, **options: Any) -> Engine:
     the execution option `sqlite_begin="DEFERRED"` may only read and waits for nobody.
     """
     path = Path(url.removeprefix("sqlite:///"))
-    engine = create_engine(url, connect_args={"check_same_thread": False}, **options)
+    # a request may read while it reads: more connections than the server has threads
+    engine = create_engine(
+        url, connect_args={"check_same_thread": False}, pool_size=10, max_overflow=90, **options
+    )
 
     @event.listens_for(engine, "do_connect")
     def _make_private(*_: Any) -> None:
