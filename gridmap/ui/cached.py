@@ -15,10 +15,12 @@ import streamlit as st
 from gridmap.domain.freshness import day_of
 from gridmap.domain.roles import User
 from gridmap.services import comparing, documents, freshness, grid_check
+from gridmap.services import correspondence as correspondences
 from gridmap.services.comparing import Comparison
+from gridmap.services.correspondence import Correspondence
 from gridmap.services.district import District
 from gridmap.services.freshness import Board
-from gridmap.services.grid_check import CheckUp, Correspondence
+from gridmap.services.grid_check import CheckUp
 
 Scope = tuple[str, str, tuple[str, ...], tuple[str, ...]]
 
@@ -105,7 +107,7 @@ def correspondence(district: District, user: User, first: str, second: str) -> C
 def _correspondence(
     _district: District, _user: User, url: str, sequence: int, scope: Scope, first: str, second: str
 ) -> Correspondence:
-    return grid_check.correspondence(_district, _user, first, second)
+    return correspondences.correspondence(_district, _user, first, second)
 
 
 def comparison(

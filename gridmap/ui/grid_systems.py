@@ -8,8 +8,8 @@ from gridmap.domain.layers import Layer
 from gridmap.domain.roles import User
 from gridmap.services import access
 from gridmap.services import district as districts
+from gridmap.services.correspondence import Correspondence, Match
 from gridmap.services.district import District
-from gridmap.services.grid_check import Correspondence, Match
 from gridmap.ui import cached, grid_layers, widgets
 
 # A grid that has all but this share of its ground in one other grid counts as lying in it.
