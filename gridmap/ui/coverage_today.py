@@ -50,8 +50,9 @@ def figures(report: Report) -> None:
     widgets.cards(
         {
             "覆盖率": words.share(total.covered_share),
-            f"已覆盖 / 总数({demand_unit})": f"{count(total.covered)} / {count(total.people)}",
+            f"已覆盖({demand_unit})": count(total.covered),
             f"未覆盖({demand_unit})": count(total.uncovered),
+            f"总数({demand_unit})": count(total.people),
             f"1 处站点可达({demand_unit})": count(total.once),
             f"2 处及以上({demand_unit})": count(total.twice),
             "到最近站点(平均)": words.cost(total.mean, unit),

@@ -249,19 +249,21 @@ def _candidates(user: User, asked: Asked, work: CoverageWork, heard: Heard) -> N
 def _compared(made: Mapping[str, Any]) -> None:
     unit = made["method"]["unit"]
     rows: Sequence[Mapping[str, Any]] = made["candidates"]
-    columns = ["候选点", "新增覆盖", "阈值内", "更近的居民", "最远居民", "距学校", "费用", "每元新增"]
+    columns = ["候选点", "新增覆盖", "阈值内", "更近的居民", "最远居民", "距学校"]
+    with_cost = any(one["cost"] is not None for one in rows)
+    if with_cost:
+        columns += ["费用", "每单位费用新增"]
     place_table(
-        columns,
-        [
-            ([one["name"], words.people(one["gained"], is_hidden=True), words.people(one["within"], is_hidden=True),
-              words.people(one["nearer"], is_hidden=True), words.cost(one["farthest"], unit),
-              "—" if one["school_m"] is None else f"{one['school_m']:,.0f} 米", words.people(one["cost"]),
-              "—" if one["per_cost"] is None else f"{one['per_cost']:.3g}"], one["lon"], one["lat"])
-            for one in rows
-        ],
-        height=360,
-    )  # fmt: skip
+        columns, [(_candidate(one, unit, with_cost), one["lon"], one["lat"]) for one in rows], height=360
+    )
     st.caption(
         "按新增覆盖排序。“更近的居民”是改到该处会更近的人数,“最远居民”是其中最远者的路程;距学校为直线距离。"
         + words.provenance(made)
     )
+
+
+def _candidate(one: Mapping[str, Any], unit: str, with_cost: bool) -> list[str]:
+    counts = [words.people(one[name], is_hidden=True) for name in ("gained", "within", "nearer")]
+    school = "—" if one["school_m"] is None else f"{one['school_m']:,.0f} 米"
+    price = [words.people(one["cost"]), "—" if one["per_cost"] is None else f"{one['per_cost']:.3g}"]
+    return [one["name"], *counts, words.cost(one["farthest"], unit), school, *(price if with_cost else [])]

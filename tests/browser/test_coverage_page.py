@@ -60,7 +60,10 @@ def open_coverage(canal_server: Live, new_context: Callable[..., BrowserContext]
 def place(page: Page, x: float, y: float) -> tuple[float, float]:
     """Where a place of the district (metres from its corner) is on the screen."""
     lon, lat = lonlat(x, y)
-    inside = in_frame(page, f"(() => {{ const p = Gridmap.app.map.latLngToContainerPoint([{lat}, {lon}]); return [p.x, p.y]; }})()")
+    inside = in_frame(
+        page,
+        f"(() => {{ const p = Gridmap.app.map.latLngToContainerPoint([{lat}, {lon}]); return [p.x, p.y]; }})()",
+    )
     box = page.locator(FRAME).bounding_box()
     assert box is not None
     return box["x"] + inside[0], box["y"] + inside[1]
@@ -86,7 +89,9 @@ def revisions(live: Live) -> dict[str, int]:
     return {one.id: one.revision for one in found}
 
 
-def test_an_analyst_closes_a_gap_and_keeps_the_scenario(canal_server: Live, open_coverage: Open, tmp_path: Path) -> None:
+def test_an_analyst_closes_a_gap_and_keeps_the_scenario(
+    canal_server: Live, open_coverage: Open, tmp_path: Path
+) -> None:
     before, sequence = revisions(canal_server), canal_server.district.database.sequence()
     page, frame = open_coverage("analyst", "死角")
     shell = page.locator(FRAME).element_handle()
@@ -213,7 +218,12 @@ def test_a_failure_of_the_shapes_is_said_and_can_be_tried_again(
 ) -> None:
     watch.allow("/api/coverage/shapes")  # type: ignore[attr-defined]
     page, frame = open_coverage("analyst")
-    page.context.route("**/api/coverage/shapes**", lambda route: route.fulfill(status=500, content_type="application/problem+json", body='{"detail": "计算失败,编号 1"}'))
+    page.context.route(
+        "**/api/coverage/shapes**",
+        lambda route: route.fulfill(
+            status=500, content_type="application/problem+json", body='{"detail": "计算失败,编号 1"}'
+        ),
+    )
     open_tab(page, "死角")
     state = frame.locator("#gm-cover-state")
     expect(state).to_contain_text("计算失败")

@@ -309,7 +309,7 @@
     const all = [
       ...(tab === "siting" ? (chosen || []).map((one) => C.marker(one, "chosen", { zIndexOffset: 1000 })) : []),
       ...(tab === "siting" ? (closed || []).map((one) => C.marker(one, "closed")) : []),
-      ...(tab === "whatif" ? (candidates || []).map((one) => C.marker(one, "candidate")) : []),
+      ...(tab === "whatif" ? (candidates || []).map((one) => C.marker(one, "candidate", { interactive: false, keyboard: false, zIndexOffset: -1000 })) : []),
     ];
     if (!all.length) return;
     C.layers.sites = L.featureGroup(all, { pmIgnore: true }).addTo(G.app.map);

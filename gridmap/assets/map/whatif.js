@@ -120,13 +120,13 @@
       if (to) marks.addLayer(L.polyline([[one.lat, one.lon], [to.lat, to.lon]], { ...quiet, color: "#6a3fa0", weight: 2.5, dashArray: "3 6" }));
       const marker = C.marker(to ? { ...one, ...to } : one, state, { draggable: state !== "closed" && one.state !== "closed" });
       held(marker, (latlng) => moved(one.id, latlng));
-      marks.addLayer(marker.on("click", () => select(one.id)));
+      marks.addLayer(marker.on("click", (event) => (tool ? clicked(event) : select(one.id))));
     }
     W.changes.forEach((one, at) => {
       if (one.op === "add") {
         const marker = C.marker({ ...one, name: one.name || "新增站点" }, "added", { draggable: true });
         held(marker, (latlng) => movedAdded(at, latlng));
-        marks.addLayer(marker.on("click", () => select(at)));
+        marks.addLayer(marker.on("click", (event) => (tool ? clicked(event) : select(at))));
       } else if (one.op === "bridge") {
         const line = one.line.map(([lon, lat]) => [lat, lon]);
         marks.addLayer(L.polyline(line, { ...quiet, color: "#fff", weight: 9 }));
