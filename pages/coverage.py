@@ -9,6 +9,7 @@ from gridmap.ui.shell import ASSETS
 user = gate.require(Permission.VIEW_COVERAGE)
 
 st.html(ASSETS / "coverage.css")
-with st.container(key="coverage_notices"):  # always there: what follows keeps its place, and so the map its frame
+# Always there, so that what follows keeps its place, and the map its frame.
+with st.container(key="coverage_notices"):
     widgets.notices(user, "coverage")
 coverage_page.show(user)

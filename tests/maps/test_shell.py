@@ -74,6 +74,15 @@ def test_every_script_of_the_folder_is_loaded_or_a_worker() -> None:
     assert scripts == {*shell.SCRIPTS, *shell.COVERAGE_SCRIPTS, *shown, shell.BOOT, "live-worker"}
 
 
+def test_the_coverage_page_alone_has_its_tools() -> None:
+    made = _rendered(shell.make_map(mode="coverage"))
+    assert _rendered(shell.make_map(mode="coverage")) == made
+    assert all(
+        f'"{one}"' in made and f'"{one}"' not in _rendered(shell.make_map()) for one in shell.COVERAGE_SCRIPTS
+    )
+    assert shell.scripts_of("coverage")[-1] == "main"
+
+
 def test_the_version_changes_with_the_files(tmp_path: Path) -> None:
     (tmp_path / "a.js").write_text("1")
     first = shell.asset_version(tmp_path)
