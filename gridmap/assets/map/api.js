@@ -36,7 +36,7 @@
     G.emit("online", yes);
   }
 
-  async function request(method, path, { query, json, file, headers = {}, type = "application/json", signal } = {}) {
+  async function request(method, path, { query, json, file, headers = {}, type = "application/json", signal, keepalive = false } = {}) {
     const url = new URL(G.root + path, window.location.origin);
     for (const [key, value] of Object.entries(query || {})) {
       if (value !== undefined && value !== null && value !== "") url.searchParams.set(key, value);
@@ -58,6 +58,7 @@
         body: file || (json === undefined ? undefined : JSON.stringify(json)),
         credentials: "same-origin",
         cache: "no-store",
+        keepalive,
         signal: patience.signal,
       });
     } catch (error) {
@@ -142,6 +143,8 @@
     proposal: (id) => get(`/api/proposals/${encodeURIComponent(id)}`),
     propose: (body) => post("/api/proposals", body),
     decide: (id, what, answer) => post(`/api/proposals/${encodeURIComponent(id)}/${what}`, { answer }),
+    // Sent to its end though the page goes away.
+    leave: (client) => request("DELETE", "/api/presence", { json: { client }, keepalive: true }),
     presence: (body) => post("/api/presence", body),
     timeline: (layers) => get("/api/timeline", { layers: layers && layers.join(","), limit: 200 }),
     compare: (layers, from, to) => get("/api/compare", { layers: layers.join(","), from, to }),

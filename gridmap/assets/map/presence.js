@@ -112,9 +112,7 @@
     G.on("online", (isOn) => isOn && soon());
     G.app.map.on("moveend", soon);
     document.addEventListener("visibilitychange", () => !document.hidden && soon());
-    window.addEventListener("pagehide", () => {
-      fetch(`${G.root}/api/presence`, { method: "DELETE", keepalive: true, credentials: "same-origin", headers: { "Content-Type": "application/json", "X-Gridmap": "1" }, body: JSON.stringify({ client }) }).catch(() => {});
-    });
+    window.addEventListener("pagehide", () => G.api.leave(client).catch(() => {}));
   }
 
   G.presence = { start, slot, list, others, client };
