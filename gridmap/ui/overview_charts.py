@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import altair as alt
@@ -22,7 +23,9 @@ _KEY = "overview.ranking"
 
 def ranking(user: User, found: Ranking, column: Column) -> None:
     """Bars of the areas, the worst first; a click on one opens its card."""
-    rows = found.ordered(column.key)[:_MOST]
+    # among equals those first where more people are out of reach
+    by_gap = replace(found, rows=tuple(found.ordered("gap_people")))
+    rows = by_gap.ordered(column.key)[:_MOST]
     order = {0: "高者在前", 1: "低者在前", -1: "高者在前"}[column.good]
     st.html(f'<h2 class="gm-chart-title">{found.title}排名:{column.title}<small>{order}</small></h2>')
     if all(one.values[column.key] is None for one in rows):

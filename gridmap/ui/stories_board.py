@@ -15,7 +15,7 @@ from gridmap.ui.element_words import literal
 from gridmap.ui.show_work import Play
 from gridmap.ui.words import time_words
 
-_SECONDS = {0: "按键翻页", 5: "5 秒一页", 10: "10 秒一页", 20: "20 秒一页"}
+_SECONDS = {0: "按键", 5: "5 秒", 10: "10 秒", 20: "20 秒"}
 
 
 def stories_tab(user: User) -> None:
@@ -104,7 +104,7 @@ def _tour(user: User, district: District) -> None:
             key="stories.tour_town",
         )  # fmt: skip
     seconds = st.segmented_control(
-        "翻页", list(_SECONDS), default=10, format_func=_SECONDS.__getitem__, key="stories.tour_seconds",
+        "翻页间隔", list(_SECONDS), default=10, format_func=_SECONDS.__getitem__, key="stories.tour_seconds",
         required=True,
     )  # fmt: skip
     if st.button("开始巡览", icon=":material/play_arrow:", disabled=not towns, key="gm_full_tour"):

@@ -155,7 +155,6 @@
     const bounds = G.app.catalogue.district.bounds;
     if (!bounds) return;
     const [west, south, east, north] = bounds;
-    G.app.map.options.zoomSnap = 0.25;
     G.app.map.fitBounds([[south, west], [north, east]], { padding: [12, 12], animate: false });
   }
 

@@ -24,7 +24,11 @@
     const { map } = G.app;
     const panel = parts.panel.getBoundingClientRect();
     // What is in the middle of a view comes into the middle of the part beside the words.
-    if (one.view) return map.setView([one.view.lat, one.view.lon], one.view.zoom, { animate: false }).panBy([-panel.right / 2, 0], { animate: false });
+    if (one.view) {
+      const { x, y } = map.getSize();
+      const zoom = one.view.zoom + G.scene.zoomFrom({ width: x - panel.right, height: y });
+      return map.setView([one.view.lat, one.view.lon], zoom, { animate: false }).panBy([-panel.right / 2, 0], { animate: false });
+    }
     const [west, south, east, north] = one.box || G.app.catalogue.district.bounds || [];
     if (west === undefined) return undefined;
     const padding = { paddingTopLeft: [panel.right + 24, 24], paddingBottomRight: [24, 90] };

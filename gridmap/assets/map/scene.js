@@ -59,6 +59,7 @@
       if (one) one.remove();
     }
     G.app.map.off("click", G.select.clicked);
+    G.app.map.options.zoomSnap = 0.25;
     const stop = new MutationObserver(read);
     stop.observe(outer().body, { subtree: true, childList: true, attributes: true, attributeFilter: ["data-scene"] });
     window.addEventListener("pagehide", () => stop.disconnect());
@@ -69,5 +70,9 @@
   const MAIN = new Set(["district", "town", "police_grid", "road", "barrier", "workstation", "risk"]);
   const isMain = (layer) => MAIN.has(layer.id);
 
-  G.scene = { isMain, tell, keys, read, layers: {}, full: () => window.parent.gridmapFullscreen };
+  // The zoom of a kept view is that of a frame of this size: it shows the same ground on a wall and on a tablet.
+  const FRAME = { width: 1280, height: 720 };
+  const zoomFrom = ({ width, height }) => Math.log2(Math.min(width / FRAME.width, height / FRAME.height));
+
+  G.scene = { isMain, zoomFrom, tell, keys, read, layers: {}, full: () => window.parent.gridmapFullscreen };
 })(window.Gridmap);

@@ -1,11 +1,19 @@
 // Where a story is made: the map with its layers and its time, and one button that keeps the view as a slide.
 "use strict";
 (function (G) {
+  // What the panel of layers leaves free: that is what one looks at.
+  function free() {
+    const { x, y } = G.app.map.getSize();
+    const { left, right } = G.panels.room();
+    return { left, right, x, y, zoom: G.scene.zoomFrom({ width: x - left - right, height: y }) };
+  }
+
   function keep() {
     const { map } = G.app;
-    const middle = map.getCenter();
+    const { left, right, x, y, zoom } = free();
+    const middle = map.containerPointToLatLng([(left + x - right) / 2, y / 2]);
     G.scene.tell({
-      kind: "slide", id: G.uuid(), view: { lon: middle.lng, lat: middle.lat, zoom: map.getZoom() },
+      kind: "slide", id: G.uuid(), view: { lon: middle.lng, lat: middle.lat, zoom: map.getZoom() - zoom },
       layers: G.tiles.visibleLayers(), at: G.past.at,
     });
     G.toast("当前画面已存为一页。", { key: "slide" });
@@ -16,8 +24,10 @@
       const isWanted = slide.layers.includes(layer.id);
       if (slide.layers.length && isWanted !== G.tiles.isVisible(layer.id)) G.layers.setVisible(layer.id, isWanted);
     }
-    if (slide.view) G.app.map.setView([slide.view.lat, slide.view.lon], slide.view.zoom, { animate: false });
-    else if (slide.box) G.app.map.fitBounds([[slide.box[1], slide.box[0]], [slide.box[3], slide.box[2]]], { animate: false });
+    if (slide.view) {
+      const { left, right, zoom } = free();
+      G.app.map.setView([slide.view.lat, slide.view.lon], slide.view.zoom + zoom, { animate: false }).panBy([(right - left) / 2, 0], { animate: false });
+    }
   }
 
   G.scene.layers.story = G.scene.isMain;

@@ -106,7 +106,10 @@
 
   function start({ before, after, changes, words }) {
     stop();
-    share = 0.5;
+    // in the middle of what the words leave free
+    const panel = document.getElementById("gm-slide");
+    const width = G.app.map.getSize().x;
+    share = panel ? (panel.getBoundingClientRect().right + width) / 2 / width : 0.5;
     open = { twin: null, marks: null, handle: handle(), titles: [] };
     if (before) {
       G.tiles.setTime(after || null);
