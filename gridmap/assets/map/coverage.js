@@ -110,12 +110,19 @@
     delete C.failed[name];
     state();
     try {
-      const answer = await run();
+      let answer;
+      try {
+        answer = await run();
+      } catch (error) {
+        // A first answer may take longer than patience lasts; the server keeps what it has made.
+        if (!(error instanceof G.api.Unreachable) || mark !== `${asked}|${name}`) throw error;
+        answer = await run();
+      }
       if (mark !== `${asked}|${name}`) return;
       then(answer);
     } catch (error) {
       if (mark !== `${asked}|${name}`) return;
-      C.failed[name] = error.message || String(error);
+      if (!(name in KINDS) || C.shown[name]) C.failed[name] = error.message || String(error);
     } finally {
       if (mark === `${asked}|${name}`) underway.delete(name);
       state();
@@ -151,7 +158,10 @@
 
   function show() {
     for (const kind of Object.keys(KINDS)) {
-      if (!C.shown[kind]) drop(kind);
+      if (!C.shown[kind]) {
+        drop(kind);
+        delete C.failed[kind];
+      }
       else if (!C.layers[kind] && !underway.has(kind)) MAKE[kind]();
     }
     legend();
