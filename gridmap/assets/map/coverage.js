@@ -300,7 +300,11 @@
 
   C.marker = (one, state, options = {}) => {
     const title = `${one.name || one.code || "新增站点"} · ${G.marks.STATES[state].title}`;
-    return L.marker([one.lat, one.lon], { icon: G.marks.pointIcon(state), pane: "gm-cover-points", pmIgnore: true, snapIgnore: true, title, alt: title, keyboard: true, riseOnHover: true, ...options });
+    const marker = L.marker([one.lat, one.lon], { icon: G.marks.pointIcon(state), pane: "gm-cover-points", pmIgnore: true, snapIgnore: true, title, alt: title, keyboard: true, riseOnHover: true, ...options });
+    marker.on("add", () => marker.getElement().addEventListener("keydown", (event) => {
+      if (event.key === "Enter") marker.fire("click", { latlng: marker.getLatLng() });
+    }));
+    return marker;
   };
 
   function pick(one) {

@@ -152,7 +152,7 @@
   }
 
   function select(what) {
-    selected = selected === what ? null : what;
+    selected = what;
     card();
   }
 
@@ -170,10 +170,11 @@
     card();
   }
 
-  async function clicked({ latlng }) {
-    if (!isOpen()) return;
+  async function clicked({ latlng, originalEvent }) {
+    // Enter on a point is a click on the point, not on the ground below it.
+    if (!isOpen() || (originalEvent && originalEvent.type.startsWith("key"))) return;
     if (!tool) {
-      if (selected !== null) select(selected);
+      if (selected !== null) select(null);
       return;
     }
     if (tool === "add") {
