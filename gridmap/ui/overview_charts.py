@@ -60,7 +60,7 @@ def _bars(values: Sequence[dict[str, Any]], column: Column) -> alt.Chart:
         y=alt.Y("name:N", sort=None, title=None, axis=alt.Axis(labelLimit=190, ticks=False, domain=False))
     )
     top = max((one["value"] or 0 for one in values), default=0)
-    scale = alt.Scale(domain=[0, (1.0 if column.form is Form.SHARE else top * 1.12) or 1])
+    scale = alt.Scale(domain=[0, (1.12 if column.form is Form.SHARE else top * 1.12) or 1])
     bars = base.mark_bar(cursor="pointer", cornerRadiusEnd=3).encode(
         x=alt.X("value:Q", scale=scale, axis=None),
         color=alt.condition("datum.worst", alt.value(_RED), alt.value(_BLUE)),
@@ -114,7 +114,9 @@ def _line(one: Trend) -> alt.Chart:
 
 def _plain(chart: Any) -> Any:
     return (
-        chart.configure(font=_FONT, background="transparent")
+        # with its axes and words inside the room that the page gives it
+        chart.properties(autosize=alt.AutoSizeParams(type="fit", contains="padding"))
+        .configure(font=_FONT, background="transparent")
         .configure_view(stroke=None)
         .configure_axis(labelFontSize=14, labelColor=_INK, gridColor="#dbe2ec", domainColor="#98a2b3")
     )

@@ -23,11 +23,21 @@ def _classes() -> list[type]:
     return [folium.Map, JSCSSMixin, *offline._subclasses(JSCSSMixin)]
 
 
-@pytest.fixture(autouse=True)
-def restored_tables() -> Iterator[None]:
-    """folium's tables are shared by the whole process: give them back as they were."""
+def _tables() -> list[tuple[type, str, list[tuple[str, str]]]]:
     names = ("default_js", "default_css")
-    before = [(cls, n, vars(cls)[n]) for cls in _classes() for n in names if n in vars(cls)]
+    return [(cls, n, vars(cls)[n]) for cls in _classes() for n in names if n in vars(cls)]
+
+
+# As this file is collected, before any test has made a map.
+STOCK = _tables()
+
+
+@pytest.fixture(autouse=True)
+def stock_tables() -> Iterator[None]:
+    """folium's tables are shared by the whole process: begin with its own, give them back as they were."""
+    before = _tables()
+    for cls, name, table in STOCK:
+        setattr(cls, name, table)
     yield
     for cls, name, table in before:
         setattr(cls, name, table)
