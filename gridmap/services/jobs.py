@@ -183,7 +183,9 @@ def _run_worker(district: District, job_id: str, order: bytes) -> None:
             code = process.wait()
             process.stdout.close()
             process.stdin.close()
-        _end(district, job_id, f"后台任务意外中止(代码 {code}),未保存任何结果,可重新提交。", _tail(log))
+        said = _tail(log)
+        if code != 0 or said:  # else it has told its own end, and nothing is left to store
+            _end(district, job_id, f"后台任务意外中止(代码 {code}),未保存任何结果,可重新提交。", said)
 
 
 def _follow(district: District, job_id: str, lines: IO[bytes]) -> None:
@@ -282,6 +284,9 @@ def wait(district: District, user: User, job_id: str, *, seconds: float = 600.0)
                 state=job.state.value,
             )
         time.sleep(0.05)
+    # its supervisor may still be storing what the worker said last
+    while job_id in _children and time.monotonic() < ends:
+        time.sleep(0.01)
     return job
 
 
