@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.clock import FakeClock
-from tests.support.postgis import Cluster, PostgisMissing, running_cluster
+from tests.support.district import make_district
+from tests.support.postgis import PREPARED, Cluster, PostgisMissing, running_cluster
 from tests.support.requirements import absent
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -49,10 +50,32 @@ def postgis_url(postgis_cluster: Cluster) -> Iterator[str]:
         yield url
 
 
+@pytest.fixture(scope="session")
+def prepared_cluster(postgis_cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Cluster:
+    """The server, with a template whose tables are made: copying them takes a fifth of making them."""
+
+    def prepare(url: str) -> None:
+        make_district(url, tmp_path_factory.mktemp("prepared"), FakeClock()).close()
+
+    postgis_cluster.create_prepared_template(prepare)
+    return postgis_cluster
+
+
+@pytest.fixture
+def prepared_postgis_url(prepared_cluster: Cluster) -> Iterator[str]:
+    """The URL of a PostGIS database that has all tables and nothing in them."""
+    with prepared_cluster.database(PREPARED) as url:
+        yield url
+
+
 @pytest.fixture(params=["gpkg", "postgis"])
 def database_url(request: pytest.FixtureRequest) -> str:
-    """A fresh, empty database; a test that asks for it runs once on each kind."""
-    return request.getfixturevalue(f"{request.param}_url")
+    """
+    A fresh store without elements; a test that asks for it runs once on each kind.
+
+    `make_district` makes the file's tables; the server's are there.
+    """
+    return request.getfixturevalue("gpkg_url" if request.param == "gpkg" else "prepared_postgis_url")
 
 
 @pytest.fixture
