@@ -126,7 +126,7 @@ def _grades(grades: Sequence[GradeRow]) -> str:
     if grades and all(one.open is None for one in grades):
         return "<em>数量较小,已隐去</em>"
     parts = "".join(
-        f'<i class="gm-grade" style="--grade: {one.color}" title="{html.escape(one.title)}">'
+        f'<i class="gm-grade" style="--grade: {widgets.deep(one.color)}" title="{html.escape(one.title)}">'
         f"{html.escape(one.title[:1])}{'*' if one.open is None else one.open}</i>"
         for one in grades
     )

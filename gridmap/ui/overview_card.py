@@ -14,7 +14,7 @@ from gridmap.services import district as districts
 from gridmap.services.cards import Card
 from gridmap.services.overview import Figure
 from gridmap.services.problems import chinese
-from gridmap.ui import state
+from gridmap.ui import state, widgets
 
 _MOST_LISTED = 6
 
@@ -41,7 +41,7 @@ def card_html(card: Card) -> str:
     about = " · ".join(html.escape(one) for one in [*facts, f"{card.area_km2:,.2f} 平方公里"] if one)
     figures = "".join(_figure(one) for one in card.figures)
     parts = [
-        f'<h2 class="gm-card-name">{html.escape(card.name or card.code)}</h2><p class="gm-card-about">{about}</p>',
+        f'<h2 class="gm-card-name" tabindex="0">{html.escape(card.name or card.code)}</h2><p class="gm-card-about">{about}</p>',
         f'<div class="gm-card-figures">{figures}</div>',
         _section(
             "站室点位", [f"{one.name} · {one.layer_title}" for one in card.posts], "本区域内没有站室点位。"
@@ -77,7 +77,7 @@ def _risks(card: Card) -> str:
         )
         return f"<h3>未结风险</h3><p>{words}</p>"
     rows = "".join(
-        f'<li><i class="gm-grade" style="--grade: {one.color}">{html.escape(one.grade_title[:1])}</i>'
+        f'<li><i class="gm-grade" style="--grade: {widgets.deep(one.color)}">{html.escape(one.grade_title[:1])}</i>'
         f"{html.escape(one.place.name or one.place.code)} · {html.escape(one.state)}"
         f"{' · <strong>超期</strong>' if one.is_overdue else ''}</li>"
         for one in card.risks[:_MOST_LISTED]

@@ -246,3 +246,9 @@ def _revoke_token(user: User, district: District, page: str, valid: Sequence[acc
             )
             if done:
                 st.rerun()
+
+
+def deep(color: str) -> str:
+    """A symbol's colour (#rrggbb), darkened until white words on it can be read."""
+    channels = (int(color[at : at + 2], 16) for at in (1, 3, 5))
+    return "#" + "".join(f"{round(one * 0.76):02x}" for one in channels)

@@ -312,6 +312,8 @@ def test_a_commit_shows_on_anothers_map_without_moving_it(
     other, watcher = open_as("keeper")
     _, app = open_as("officer2")
     find(watcher, station)
+    # the address follows a moment later
+    other.wait_for_function("id => location.hash.includes(id)", arg=station.id)
     before = other.evaluate("location.hash")
     find(app, station)
     edit_fields(app, 名称="实时改名")

@@ -12,9 +12,11 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from gridmap.domain.layers import load_catalogue
 from gridmap.services import cards, overview
 from gridmap.services.district import District
-from gridmap.ui import overview_board, overview_card, scenes
+from gridmap.settings import DATA_FOLDER
+from gridmap.ui import overview_board, overview_card, scenes, widgets
 from tests.support.clock import FakeClock
 from tests.support.district import ADMIN, VIEWER, make_district
 from tests.support.leaders import populated
@@ -91,10 +93,10 @@ def test_a_click_on_the_map_opens_the_card_once(visit: Visit, monkeypatch: pytes
     visit.sign_in("officer")
     say(monkeypatch, kind="area", layer="town", code="310199101", n="1")
     page = visit.page("overview")
-    assert '<h2 class="gm-card-name">西镇</h2>' in texts(page)
+    assert '<h2 class="gm-card-name" tabindex="0">西镇</h2>' in texts(page)
     assert scene_of(page)["chosen"] == {"layer": "town", "code": "310199101"}
     page = fine(page.button(key="overview.back").click().run())
-    assert '<h2 class="gm-card-name">' not in texts(page)
+    assert '<h2 class="gm-card-name" tabindex="0">' not in texts(page)
     assert "街镇排名" in texts(page)
 
 
@@ -124,3 +126,15 @@ def test_an_empty_district_says_what_to_do(
     monkeypatch.setattr("gridmap.ui.gate.require", lambda *_: VIEWER)
     assert "还没有街镇或网格" in texts(visit.page("overview"))
     empty.close()
+
+
+def test_white_words_can_be_read_on_every_grade() -> None:
+    def luminance(color: str) -> float:
+        channels = [int(color[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+        linear = [one / 12.92 if one <= 0.03928 else ((one + 0.055) / 1.055) ** 2.4 for one in channels]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    layer = load_catalogue([DATA_FOLDER / "layers"]).layer("risk")
+    assert layer.symbol_rule is not None
+    for one in layer.symbol_rule.symbols.values():
+        assert 1.05 / (luminance(widgets.deep(one.color)) + 0.05) >= 4.5, one.color

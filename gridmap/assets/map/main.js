@@ -235,6 +235,8 @@
       const waiting = G.pending.count();
       const drafts = G.drafts.list().filter((one) => !G.edit.work || G.edit.work.draft.id !== one.id).length;
       const chip = byId("gm-pending");
+      // maps that only show have put it away
+      if (!chip) return;
       chip.hidden = !waiting && !drafts;
       chip.textContent = [waiting && `待发送 ${waiting}`, drafts && `草稿 ${drafts}`].filter(Boolean).join(" · ");
       chip.classList.toggle("gm-button-warn", waiting > 0);
