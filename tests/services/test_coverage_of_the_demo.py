@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-import numpy as np
 import pytest
 
-from gridmap.demo import generate
 from gridmap.domain.scenarios import parse_changes
 from gridmap.services.coverage import report, resilience
 from gridmap.services.district import District
@@ -17,7 +15,8 @@ from gridmap.services.networks import quality
 from gridmap.services.previews import preview
 from gridmap.services.questions import Question, Travel, parse_within
 from tests.support.clock import FakeClock
-from tests.support.district import ANALYST, element, make_district, put
+from tests.support.district import ANALYST, make_district
+from tests.support.part_of_demo import put_part
 
 LAYERS = ("district", "town", "police_grid", "road", "crossing", "barrier", "workstation", "residential_area")
 WALK = Question(within=parse_within("1500m"))
@@ -27,24 +26,9 @@ WALK = Question(within=parse_within("1500m"))
 def district(tmp_path_factory: pytest.TempPathFactory) -> Iterator[District]:
     home = tmp_path_factory.mktemp("demo")
     made = make_district(f"sqlite:///{home / 'district.gpkg'}", home, FakeClock())
-    demo = generate(3, scale=0.2)
-    for layer in LAYERS:
-        frame = demo.layers[layer]
-        fields = [one.name for one in made.catalogue.layer(layer).fields if one.name in frame]
-        rows = zip(frame["code"], frame["name"], frame.geometry, *(frame[one] for one in fields), strict=True)
-        put(
-            made,
-            *(
-                element(layer, code, name, shape, **{k: _plain(v) for k, v in zip(fields, rest, strict=True)})
-                for code, name, shape, *rest in rows
-            ),
-        )
+    put_part(made, LAYERS, seed=3)
     yield made
     made.close()
-
-
-def _plain(value: object) -> object:
-    return value.item() if isinstance(value, np.generic) else value
 
 
 def test_everybody_is_counted_once(district: District) -> None:

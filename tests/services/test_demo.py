@@ -1,5 +1,6 @@
 """The demo district in the store."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from gridmap.errors import StateConflict
 from gridmap.services import accounts, demo, elements
 from gridmap.services.demo import DemoReport
 from gridmap.services.district import District
+from gridmap.settings import PROJECT_ROOT
 from gridmap.storage import elements as stored
 from gridmap.storage import history
 from gridmap.storage.elements import Query
@@ -93,3 +95,13 @@ def test_the_chain_of_a_demo_is_valid(installed) -> None:
     district, _, _ = installed
     with district.database.read() as connection:
         assert history.verify(connection, district.settings.secret).is_valid
+
+
+@pytest.mark.parametrize("readme", ["README.md", "README.zh-CN.md"])
+def test_the_officer_may_edit_the_station_that_the_readme_names(installed, readme: str) -> None:
+    district, _, _ = installed
+    text = (PROJECT_ROOT / readme).read_text("utf-8")
+    [code] = set(re.findall(r"JWZ\d\d", text))
+    [found] = [one for one in elements.search(district, ADMIN, code, layers=["workstation"]) if one.code == code]
+    officer = next(one for one in accounts.list_accounts(district, ADMIN) if one.username == "officer")
+    assert elements.grids_of(district, found)["town"] in officer.area

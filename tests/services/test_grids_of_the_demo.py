@@ -10,7 +10,6 @@ import pytest
 import shapely
 from shapely import LineString, Polygon
 
-from gridmap.demo import generate
 from gridmap.domain.crs import metric_crs_of, to_metric
 from gridmap.domain.elements import Element
 from gridmap.domain.grids import GridEditError, GridSwallowed, GroundLeftOver
@@ -20,7 +19,8 @@ from gridmap.storage import membership as members
 from gridmap.storage.elements import Query
 from gridmap.validation.topology import partition_problems
 from tests.support.clock import FakeClock
-from tests.support.district import ADMIN, KEEPER, element, make_district, put
+from tests.support.district import ADMIN, KEEPER, make_district
+from tests.support.part_of_demo import put_part
 from tests.support.partition import strays
 
 LAYERS = ("district", "town", "police_grid", "workstation", "residential_area")
@@ -31,24 +31,9 @@ EDITS = int(os.environ.get("GRIDMAP_TEST_GRID_EDITS", "16"))
 def district(tmp_path_factory: pytest.TempPathFactory) -> Iterator[District]:
     home = tmp_path_factory.mktemp("demo")
     made = make_district(f"sqlite:///{home / 'district.gpkg'}", home, FakeClock())
-    demo = generate(2, scale=0.2)
-    for layer in LAYERS:
-        frame = demo.layers[layer]
-        fields = [one.name for one in made.catalogue.layer(layer).fields if one.name in frame]
-        rows = zip(frame["code"], frame["name"], frame.geometry, *(frame[one] for one in fields), strict=True)
-        put(
-            made,
-            *(
-                element(layer, code, name, shape, **{k: _plain(v) for k, v in zip(fields, rest, strict=True)})
-                for code, name, shape, *rest in rows
-            ),
-        )
+    put_part(made, LAYERS, seed=2)
     yield made
     made.close()
-
-
-def _plain(value: object) -> object:
-    return value.item() if isinstance(value, np.generic) else value
 
 
 def all_grids(district: District) -> list[Element]:
