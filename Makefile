@@ -21,8 +21,11 @@ run: setup ## the demo district on http://127.0.0.1:8501 (PORT=… for another p
 	@set -a; if [ -f .env ]; then . ./.env; fi; set +a; \
 	$(BIN)/python -m gridmap.setup.first_run && exec $(BIN)/gridmap serve --port $(PORT)
 
+# Test processes, servers and jobs load the program again and again: it is compiled once.
+test soak: export PYTHONDONTWRITEBYTECODE =
+
 test: test-setup ## all tests, with Chromium and a throwaway PostGIS (ARGS=… goes to pytest)
-	$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-setup: setup $(STAMPS)/test
 	@$(BIN)/python -m gridmap.setup.system

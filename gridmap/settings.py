@@ -159,3 +159,12 @@ def load_settings(env: Mapping[str, str] | None = None, **overrides: Any) -> Set
         "tile_sources": _tile_sources(env.get("GRIDMAP_TILE_SOURCES", "")),
     }
     return Settings(**(values | overrides))
+
+
+def server_environment() -> dict[str, str]:
+    """
+    The environment that the server is started in: this process' own, and two heaps for all threads.
+
+    glibc gives each thread a heap of its own, which keeps what it held at most; two take a quarter less memory.
+    """
+    return {"MALLOC_ARENA_MAX": "2", **os.environ}

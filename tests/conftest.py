@@ -9,11 +9,22 @@ from pathlib import Path
 import pytest
 
 from tests.support.clock import FakeClock
-from tests.support.district import make_district
-from tests.support.postgis import PREPARED, Cluster, PostgisMissing, running_cluster
+from tests.support.district import make_district, seed, seeded_elements, seeded_file
+from tests.support.postgis import PREPARED, SEEDED, Cluster, PostgisMissing, running_cluster
 from tests.support.requirements import absent
 
 ROOT = Path(__file__).resolve().parents[1]
+# Long files first, so that no worker is left with one at the end; the rest as it comes. A worker keeps one
+# server and one browser for the whole folder, if it does the folder in one go.
+LONG = ("browser", "services", "ui", "api")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    def place(item: pytest.Item) -> int:
+        folders = item.path.parents
+        return next((at for at, name in enumerate(LONG) if ROOT / "tests" / name in folders), len(LONG))
+
+    items.sort(key=place)
 
 
 @pytest.fixture(scope="session")
@@ -57,7 +68,7 @@ def prepared_cluster(postgis_cluster: Cluster, tmp_path_factory: pytest.TempPath
     def prepare(url: str) -> None:
         make_district(url, tmp_path_factory.mktemp("prepared"), FakeClock()).close()
 
-    postgis_cluster.create_prepared_template(prepare)
+    postgis_cluster.create_filled_template(PREPARED, prepare)
     return postgis_cluster
 
 
@@ -76,6 +87,40 @@ def database_url(request: pytest.FixtureRequest) -> str:
     `make_district` makes the file's tables; the server's are there.
     """
     return request.getfixturevalue("gpkg_url" if request.param == "gpkg" else "prepared_postgis_url")
+
+
+@pytest.fixture(scope="session")
+def seeded_cluster(prepared_cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Cluster:
+    """The server, with a template that holds the small district too."""
+
+    def fill(url: str) -> None:
+        district = make_district(url, tmp_path_factory.mktemp("seeded"), FakeClock())
+        seed(district, seeded_elements())
+        district.close()
+
+    prepared_cluster.create_filled_template(SEEDED, fill, template=PREPARED)
+    return prepared_cluster
+
+
+@pytest.fixture
+def seeded_postgis_url(seeded_cluster: Cluster) -> Iterator[str]:
+    """The URL of a PostGIS database that holds the small district."""
+    with seeded_cluster.database(SEEDED) as url:
+        yield url
+
+
+@pytest.fixture
+def seeded_gpkg_url(tmp_path: Path) -> str:
+    """The URL of a GeoPackage that holds the small district."""
+    file = tmp_path / "district.gpkg"
+    file.write_bytes(seeded_file())
+    return f"sqlite:///{file}"
+
+
+@pytest.fixture(params=["gpkg", "postgis"])
+def seeded_url(request: pytest.FixtureRequest) -> str:
+    """A store of one's own with the small district, for `open_store`; once on each kind."""
+    return request.getfixturevalue(f"seeded_{request.param}_url")
 
 
 @pytest.fixture

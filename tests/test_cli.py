@@ -16,9 +16,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 from gridmap.cli import root
+from gridmap.services import accounts
 from gridmap.services.district import assemble
 from gridmap.settings import load_settings
 from gridmap.storage import elements as stored
+from gridmap.storage import migrate
 from gridmap.storage.elements import Query
 from tests.support.clock import FakeClock
 from tests.support.district import make_district, seed
@@ -156,7 +158,12 @@ def test_the_program_runs_as_a_module(tmp_path: Path) -> None:
         ["export", "--layer", "road", "--to", "x.csv", "--as-of", "yesterday"],
         ["export", "--layer", "road", "--to", "x.csv", "--grid", "police_grid"],
         ["export", "--to", "x.gpkg", "--grid", "police_grid:1"],
+        ["export", "--to", "x.csv"],
+        ["export", "--layer", "road", "--to", "x.shp"],
+        ["export", "--layer", "road", "--to", "x.kmz"],
         ["init", "--district", __file__],
+        ["coverage", "--run", __file__, "--points", "workstation"],
+        ["coverage", "--run", __file__, "--gaps"],
         ["serve", "--port", "0"],
         ["user", "add", "x", "--role", "king"],
         ["token", "create", "x", "--days", "0"],
@@ -179,6 +186,42 @@ def test_what_is_refused_ends_with_one_and_says_why(terminal: Terminal, tmp_path
     problem = terminal.json("import", file, "--layer", "workstation", "--datum", "mars", code=1)
     assert (problem["type"], problem["status"]) == ("/problems/crs-unknown-error", 422)
     assert terminal.json("export", "--layer", "road", "--to", tmp_path / "x.pdf", code=1)["status"] == 415
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["export", "--layer", "workstation", "--grid", "police_grid:999"], "没有编码“999”。现有"),
+        (["export", "--layer", "workstation", "--grid", "workstation:JWZ01"], "不是网格图层"),
+        (["export", "--layer", "workstation", "--grid", "nolayer:1"], "没有图层“nolayer”"),
+        (["export", "--layer", "workstation", "--encoding", "utf-8"], "没有“文字编码”这一选项"),
+    ],
+)
+def test_an_export_of_what_is_not_there_writes_no_file(
+    terminal: Terminal, tmp_path: Path, arguments: list[str], words: str
+) -> None:
+    result = terminal(*arguments, "--to", tmp_path / "x.geojson", code=1)
+    assert words in result.stderr
+    assert list(tmp_path.glob("x.*")) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--value", "colour:red=1"], "没有字段“colour”。可用字段:"),
+        (["--sheet", "Sheet1"], "没有“图层或工作表”这一选项"),
+        (["--encoding", "martian"], "没有名为“martian”的编码"),
+        (["--lon-column", "东经"], "没有名为“东经”的列"),
+        (["--where", "镇=东镇"], "没有“镇”列"),
+    ],
+)
+def test_an_import_that_names_what_is_not_there_is_refused(
+    terminal: Terminal, tmp_path: Path, arguments: list[str], words: str
+) -> None:
+    file = write(tmp_path, "stations.csv", GOOD)
+    result = terminal("import", file, "--layer", "workstation", "--datum", "wgs84", *arguments, code=1)
+    assert words in result.stderr
+    assert "JWZ21" not in terminal.elements()
 
 
 def test_commands_without_a_district_say_how_to_make_one(bare: Terminal) -> None:
@@ -387,9 +430,73 @@ def test_a_backup_restores_only_with_force(terminal: Terminal, tmp_path: Path) -
 
 def test_migrate_and_doctor_answer(terminal: Terminal, bare: Terminal) -> None:
     assert terminal.json("migrate")["sequence"] > 0
+    assert "无需升级" in terminal("migrate").stdout
     # a test machine may lack what only tests need, but the store is there
     result = CliRunner().invoke(root, ["doctor", "--json"], env=terminal.env)
     checks = {one["check"]: one for one in json.loads(result.stdout)["findings"]}
     assert checks["database"]["health"] == "ok"
     broken = CliRunner().invoke(root, ["doctor", "--json"], env=bare.env)
     assert broken.exit_code == 1
+
+
+def _with_form(terminal: Terminal, form: str | None) -> None:
+    """Bring the store back to an earlier form, or name one that no program of today knows."""
+    district = assemble(load_settings({**terminal.env}))
+    if form is None:
+        with district.database.write() as connection:
+            connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999_from_tomorrow'")
+    else:
+        migrate.downgrade(district.database, form)
+    district.close()
+
+
+def test_migrate_says_from_which_form_to_which(terminal: Terminal) -> None:
+    _with_form(terminal, "0006")
+    assert "gridmap migrate" in terminal("validate", code=1).stderr
+    done = terminal.json("migrate")
+    assert (done["before"], done["after"]) == ("0006", migrate.newest())
+    assert done["database"] == str(terminal.home / "district.gpkg")
+    assert terminal.elements()
+
+
+def test_migrate_makes_no_store_where_there_is_none(bare: Terminal) -> None:
+    problem = bare.json("migrate", code=1)
+    assert str(bare.home / "district.gpkg") in problem["detail"]
+    assert "gridmap init" in problem["detail"]
+    assert not (bare.home / "district.gpkg").exists()
+
+
+@pytest.mark.parametrize("command", ["migrate", "init", "validate"])
+def test_a_store_of_a_newer_program_is_left_alone(terminal: Terminal, command: str) -> None:
+    _with_form(terminal, None)
+    assert "请先升级程序" in terminal(command, code=1).stderr
+
+
+@pytest.mark.parametrize(
+    "command",
+    [["export", "--layer", "road"], ["backup"], ["report"]],
+    ids=["export", "backup", "report"],
+)
+def test_a_place_that_cannot_be_written_is_refused_in_one_document(
+    terminal: Terminal, tmp_path: Path, command: list[str]
+) -> None:
+    wall = tmp_path / "wall"
+    wall.write_text("a file, no folder")
+    answer = terminal.json(*command, "--to", wall / "x" / "y.csv", code=1)
+    assert answer["status"] < 500
+    assert answer["detail"]
+
+
+def test_a_file_that_is_no_database_is_refused_in_one_document(terminal: Terminal) -> None:
+    (terminal.home / "district.gpkg").write_bytes(b"garbage " * 4000)
+    for command in (["validate"], ["audit", "verify"], ["export", "--layer", "road", "--to", "x.csv"]):
+        assert "gridmap doctor" in terminal.json(*command, code=1)["detail"]
+
+
+def test_a_token_made_on_the_command_line_serves_before_the_first_sign_in(terminal: Terminal) -> None:
+    terminal("user", "add", "robot", "--role", "analyst", "--display-name", "接口账号")
+    token = terminal.json("token", "create", "robot", "--label", "试用")["token"]
+    district = assemble(load_settings({**terminal.env}))
+    user = accounts.user_of_token(district, token)
+    assert (user.username, user.must_change_password) == ("robot", False)
+    district.close()

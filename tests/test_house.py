@@ -155,6 +155,18 @@ def test_session_state_is_written_in_one_file() -> None:
     assert writers == set()
 
 
+def test_no_other_file_names_the_session_state() -> None:
+    home = ROOT / "gridmap" / "ui" / "state.py"
+    strays = {
+        f"{file.relative_to(ROOT)}:{node.lineno}"
+        for file in _sources()
+        if file != home
+        for node in ast.walk(_tree(file))
+        if isinstance(node, ast.Attribute) and node.attr == "session_state"
+    }
+    assert strays == set()
+
+
 def _reads_environment(node: ast.AST) -> bool:
     return isinstance(node, ast.Attribute) and ast.unparse(node) in {"os.environ", "os.getenv", "os.environb"}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -105,14 +106,21 @@ def solve_binary(
     *,
     whole: int | None = None,
     worth: float = 1e-9,
+    start: Floats | None = None,
+    on_bound: Callable[[float], None] | None = None,
+    tolerance: float | None = None,
 ) -> BinaryAnswer:
     """
     Minimise `cost @ x` over x in [0, 1] with `lower <= matrix @ x <= upper`.
 
     The first `whole` columns (all by default) must be 0 or 1. Differences below `worth` are not pursued. The
-    watch is asked during the search; what is known then comes back.
+    watch is asked during the search; what is known then comes back. `start` is a point to begin from,
+    `on_bound` hears the bound now and then, `tolerance` is how far a row may be missed.
     """
     model = _silent_model()
+    if tolerance is not None:
+        model.setOptionValue("primal_feasibility_tolerance", tolerance)
+        model.setOptionValue("mip_feasibility_tolerance", tolerance)
     model.setOptionValue("mip_rel_gap", 0.0)
     model.setOptionValue("mip_abs_gap", worth)
     if math.isfinite(watch.remaining):
@@ -123,9 +131,16 @@ def solve_binary(
     kinds = np.array([highspy.HighsVarType.kInteger] * count, dtype=object)
     model.changeColsIntegrality(count, np.arange(count, dtype=np.int32), kinds)
 
+    if start is not None:
+        point = highspy.HighsSolution()
+        point.col_value = _floats(start).tolist()
+        model.setSolution(point)
+
     def interrupt(event: Any) -> None:
         if watch.expired:
             event.interrupt()
+        elif on_bound is not None and math.isfinite(event.data_out.mip_dual_bound):
+            on_bound(event.data_out.mip_dual_bound)
 
     model.cbMipInterrupt.subscribe(interrupt)
     model.run()

@@ -61,6 +61,10 @@ class Watch:
             )
         return self._stopped
 
+    def part(self, share: float) -> Watch:
+        """A silent watch over this share of the time that is left; it ends with this one at the latest."""
+        return Watch(self.remaining * share, None, lambda: self.expired)
+
     def tell(self, stage: str, objective: float = math.nan, bound: float = math.nan) -> None:
         """Report where the solve stands to whoever asked."""
         if self._on_progress is not None:

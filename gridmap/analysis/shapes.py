@@ -11,27 +11,25 @@ one's.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 import contourpy
 import numpy as np
 import shapely
 from numpy.typing import ArrayLike, NDArray
-from scipy.spatial import cKDTree
 
-from gridmap.analysis.coverage import exact_weights
+from gridmap.analysis._walls import Walls, apart
+from gridmap.analysis.gaps import Gaps, ranked_gaps
 from gridmap.analysis.network import Direction, RoadGraph
-from gridmap.analysis.snapping import Snap, points_array
+from gridmap.analysis.snapping import Snap
 from gridmap.analysis.speeds import OFF_ROAD_MPS
 from gridmap.errors import InvalidInput, TooLarge
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
 Shapes = NDArray[np.object_]
+Bounds = tuple[float, float, float, float]
 
 MOST_CELLS = 20_000_000
-_WALL_M = 0.5
-"""Half the width that a barrier line takes out of a shape."""
 
 
 class TravelRaster:
@@ -51,7 +49,7 @@ class TravelRaster:
         graph: RoadGraph,
         *,
         cell_m: float,
-        bounds: tuple[float, float, float, float] | None = None,
+        bounds: Bounds | None = None,
         max_off_road_m: float = 250.0,
         off_road_mps: float = OFF_ROAD_MPS,
         direction: Direction = Direction.FROM_SOURCES,
@@ -109,9 +107,13 @@ class TravelRaster:
         ).reshape(shape)
         self._by_tail = by_tail.reshape(shape)
         self._by_head = by_head.reshape(shape)
+        self._walls = Walls(self.barriers, self.x, self.y)
         self._longest = _longest_edges(graph)
-        corner = np.array([self.y[0], self.x[0]])
-        self._node_cell = np.rint((graph.node_xy[:, ::-1] - corner) / self.cell_m).astype(np.intp)
+        # nodes from south to north, with the cell that each is in
+        row, column = np.rint((graph.node_xy - (self.x[0], self.y[0])) / self.cell_m).astype(np.intp).T[::-1]
+        self._node = np.argsort(row, kind="stable")
+        self._node_row, self._node_column = row[self._node], column[self._node]
+        self._cells_by_edge = np.argsort(snap.edge, kind="stable")
 
     # seconds per cell
 
@@ -125,7 +127,7 @@ class TravelRaster:
         sources : the snapped points the search began at, so that cells on their own edge count straight to them
         """
         cost = self._checked(by_node)
-        return self._seconds(cost, sources, (slice(None), slice(None)))
+        return self._seconds(cost, sources, (slice(0, len(self.y)), slice(0, len(self.x))))
 
     def _seconds(self, cost: Floats, sources: Snap | None, window: tuple[slice, slice]) -> Floats:
         if len(cost) == 0:
@@ -138,23 +140,28 @@ class TravelRaster:
 
     def _along_own_edges(self, field: Floats, sources: Snap, window: tuple[slice, slice]) -> None:
         """Cells tied to a source's own edge need not go round by its ends."""
-        wide = len(self.x)
-        rows, columns = np.arange(len(self.y))[window[0]], np.arange(wide)[window[1]]
-        if len(rows) == 0 or len(columns) == 0:
-            return
-        inside = (rows[:, None] * wide + columns).ravel()
-        own = np.flatnonzero(np.isin(self._snap.edge[inside], sources.edge[sources.is_snapped]))
-        if own.size:
-            nowhere = np.full((len(sources), len(self.graph.node_xy)), np.inf)
+        edges = np.unique(sources.edge[sources.is_snapped])
+        first, last = (
+            np.searchsorted(self._snap.edge, edges, side, sorter=self._cells_by_edge)
+            for side in ("left", "right")
+        )
+        parts = [self._cells_by_edge[a:b] for a, b in zip(first, last, strict=True)]
+        own = np.concatenate([np.zeros(0, np.intp), *parts])
+        row, column = np.divmod(own, len(self.x))
+        row, column = row - window[0].start, column - window[1].start
+        tall, wide = field.shape
+        inside = (row >= 0) & (row < tall) & (column >= 0) & (column < wide)
+        if inside.any():
+            own, row, column = own[inside], row[inside], column[inside]
+            nowhere = np.broadcast_to(np.inf, (len(sources), len(self.graph.node_xy)))
             straight = self.graph.reach_points(
                 nowhere,
                 sources,
-                self._snap.take(inside[own]),
+                self._snap.take(own),
                 direction=self.direction,
                 off_road_mps=self.off_road_mps,
             )
-            flat = field.reshape(-1)
-            flat[own] = np.minimum(flat[own], straight.min(axis=0, initial=np.inf))
+            field[row, column] = np.minimum(field[row, column], straight.min(axis=0, initial=np.inf))
 
     # shapes
 
@@ -162,27 +169,42 @@ class TravelRaster:
         """
         What lies within each threshold: (k,) polygons or multi-polygons, empty where nothing does.
 
-        Shapes of one call nest. Parameters as in `seconds`; thresholds in seconds, > 0.
+        Shapes of one call nest. Parameters as in `seconds`; thresholds in seconds, > 0, which are still within.
+
+        Raises
+        ------
+        InvalidInput
+            There is no threshold or one is not above 0, or `by_node` is of another network.
         """
-        cost = self._checked(by_node)
-        levels = _levels(thresholds)
+        return self._reach(self._checked(by_node), _levels(thresholds), sources)
+
+    def _reach(
+        self, cost: Floats, levels: list[float], sources: Snap | None, bounds: Bounds | None = None
+    ) -> Shapes:
+        """As `reach`; beyond bounds the shapes may end anywhere."""
         window = self._window(cost, max(levels), sources)
+        if bounds is not None:
+            window = self._narrowed(window, bounds)
         field = self._seconds(cost, sources, window)
         if field.shape[0] < 2 or field.shape[1] < 2 or not (field <= max(levels)).any():
             return np.array([shapely.Polygon()] * len(levels), dtype=object)
         # out-of-reach cells get a height one cell's walk above the top level: every level meets the same field
         top = max(levels) + self.cell_m / self.off_road_mps
+        np.minimum(field, top, out=field)
+        _keep_off(field, levels, 1e-7 * top)
         contours = contourpy.contour_generator(
             self.x[window[1]],
             self.y[window[0]],
-            np.minimum(field, top),
+            field,
             name="serial",
             fill_type=contourpy.FillType.ChunkCombinedOffsetOffset,
         )
+        within = [field <= level for level in levels]
+        strips = self._walls.along(within, window[0].start, window[1].start)
         result = np.empty(len(levels), dtype=object)
         for number, level in enumerate(levels):
-            shape = self._behind_walls(_filled(contours, level), field, window, level)
-            result[number] = self._without_far_nodes(shape, field, window, cost, level)
+            squares = self._around_far_nodes(cost > level, within[number], window)
+            result[number] = self._cut(_filled(contours, level), strips, squares, within[number], window)
         return result
 
     def _window(self, cost: Floats, most: float, sources: Snap | None) -> tuple[slice, slice]:
@@ -207,49 +229,76 @@ class TravelRaster:
             slice(*np.searchsorted(self.x, [west, east]).tolist()),
         )
 
-    def _behind_walls(
-        self, shape: shapely.Geometry, field: Floats, window: tuple[slice, slice], level: float
-    ) -> shapely.Geometry:
-        """The shape cut along barriers, without the slivers that lean over to the far side."""
-        if len(self.barriers) == 0 or shape.is_empty:
-            return shape
-        near = self.barriers[shapely.intersects(self.barriers, shapely.box(*shape.bounds))]
-        if len(near) == 0:
-            return shape
-        walls = shapely.union_all(shapely.buffer(near, _WALL_M, cap_style="flat"))
-        pieces = shapely.get_parts(shapely.difference(shape, walls))
-        pieces = pieces[shapely.get_dimensions(pieces) == 2]
-        row, column = np.nonzero(field <= level)
-        centers = shapely.points(self.x[window[1]][column], self.y[window[0]][row])
-        tree = shapely.STRtree(pieces)
-        held = np.unique(tree.query(centers, predicate="intersects")[1])
-        return shapely.union_all(pieces[held]) if len(held) else shapely.Polygon()
+    def _narrowed(self, window: tuple[slice, slice], bounds: Bounds) -> tuple[slice, slice]:
+        """The part of a window within bounds, and two cells around."""
+        west, south, east, north = bounds
+        margin = 2 * self.cell_m
+        low = np.searchsorted(self.y, south - margin), np.searchsorted(self.x, west - margin)
+        high = np.searchsorted(self.y, north + margin), np.searchsorted(self.x, east + margin)
+        rows, columns = (
+            slice(max(part.start, int(least)), max(part.start, int(least), min(part.stop, int(most))))
+            for part, least, most in zip(window, low, high, strict=True)
+        )
+        return rows, columns
 
-    def _without_far_nodes(
-        self, shape: shapely.Geometry, field: Floats, window: tuple[slice, slice], cost: Floats, level: float
-    ) -> shapely.Geometry:
-        """The shape with a small square cut out around every node beyond the level."""
-        if shape.is_empty:
-            return shape
-        row, column = self._node_cell[:, 0] - window[0].start, self._node_cell[:, 1] - window[1].start
-        tall, wide = field.shape
-        far = np.flatnonzero((cost > level) & (row >= 0) & (row < tall) & (column >= 0) & (column < wide))
-        # a square can meet the shape only where a cell next to its node is within the level
-        far = far[_widened(field <= level)[row[far], column[far]]]
-        if len(far) == 0:
-            return shape
+    def _around_far_nodes(
+        self, is_far: NDArray[np.bool_], is_reached: NDArray[np.bool_], window: tuple[slice, slice]
+    ) -> Shapes:
+        """A small square around every node beyond the level that may lie within its contour: (n,) polygons."""
         # all far nodes, not only those inside: what is cut at a larger level is then cut at a smaller one too
+        tall, wide = is_reached.shape
+        rows = np.searchsorted(self._node_row, [window[0].start, window[0].start + tall])
+        some = slice(*rows.tolist())
+        column = self._node_column[some] - window[1].start
+        far = np.flatnonzero(is_far[self._node[some]] & (column >= 0) & (column < wide))
+        row, column = self._node_row[some][far] - window[0].start, column[far]
+        # a square can meet the shape only where a cell next to its node is within the level
+        x, y = self.graph.node_xy[self._node[some][far[_widened(is_reached)[row, column]]]].T
         half = self.cell_m / 4
-        x, y = self.graph.node_xy[far].T
-        squares = shapely.box(x - half, y - half, x + half, y + half)
-        parts = shapely.get_parts(shape)
-        part, square = shapely.STRtree(squares).query(parts, predicate="intersects")
-        order = np.argsort(part, kind="stable")
-        part, square = part[order], square[order]
-        first = np.flatnonzero(np.diff(part, prepend=-1))
-        for number, chosen in zip(part[first].tolist(), np.split(square, first[1:]), strict=False):
-            parts[number] = shapely.difference(parts[number], shapely.union_all(squares[chosen]))
-        return _polygonal(parts)
+        return shapely.box(x - half, y - half, x + half, y + half)
+
+    def _cut(
+        self,
+        shape: shapely.Geometry,
+        strips: Shapes,
+        squares: Shapes,
+        is_reached: NDArray[np.bool_],
+        window: tuple[slice, slice],
+    ) -> shapely.Geometry:
+        """The shape less strips and squares, without the slivers that lean over a barrier to its far side."""
+        out = apart(strips, squares)
+        if shape.is_empty or len(out) == 0:
+            return shape
+        # not one valid multi-polygon where tiles meet, but the overlay knows shared sides for what they are
+        pieces = shapely.get_parts(shapely.difference(shape, shapely.multipolygons(out)))
+        pieces = pieces[shapely.get_dimensions(pieces) == 2]
+        if len(strips):
+            pieces = pieces[self._hold_a_cell(pieces, is_reached, window)]
+        return _polygonal(pieces)
+
+    def _hold_a_cell(
+        self, pieces: Shapes, is_reached: NDArray[np.bool_], window: tuple[slice, slice]
+    ) -> NDArray[np.bool_]:
+        """(k,) whether the center of some reached cell lies in each polygon."""
+        x, y = self.x[window[1]], self.y[window[0]]
+        west, south, east, north = shapely.bounds(pieces).T
+        columns = np.searchsorted(x, west), np.searchsorted(x, east, side="right")
+        rows = np.searchsorted(y, south), np.searchsorted(y, north, side="right")
+        held = (columns[0] < columns[1]) & (rows[0] < rows[1])
+        # so much ground within so short a border has a place that is farther from it than any place from a center
+        holes = shapely.get_num_interior_rings(pieces)
+        is_roomy = shapely.area(pieces) > self.cell_m * (shapely.length(pieces) + 2 * self.cell_m * holes)
+        # of the others most are wider than a cell: the center next to a place well inside settles it
+        some = np.flatnonzero(held & ~is_roomy)
+        inner = shapely.get_coordinates(shapely.point_on_surface(pieces[some])) - (x[0], y[0])
+        column, row = np.rint(inner / self.cell_m).astype(np.intp).T
+        column, row = np.clip(column, 0, len(x) - 1), np.clip(row, 0, len(y) - 1)
+        is_sure = is_reached[row, column] & shapely.intersects_xy(pieces[some], x[column], y[row])
+        for at in some[~is_sure].tolist():
+            box = slice(rows[0][at], rows[1][at]), slice(columns[0][at], columns[1][at])
+            row, column = np.nonzero(is_reached[box])
+            held[at] = shapely.intersects_xy(pieces[at], x[box[1]][column], y[box[0]][row]).any()
+        return held
 
     # gaps
 
@@ -279,9 +328,11 @@ class TravelRaster:
             the threshold
         smallest_m2 : shapes below this are left out unless somebody lives in them
         """
-        shape = self.reach(by_node, [threshold], sources)[0]
+        shape = self._reach(self._checked(by_node), _levels([threshold]), sources, within.bounds)[0]
         left = shapely.get_parts(_polygonal(shapely.difference(within, shape)))
-        return _ranked(left, threshold, demand_xy, weight, cost, self.cell_m, smallest_m2)
+        return ranked_gaps(
+            left, threshold, demand_xy, weight, cost, cell_m=self.cell_m, smallest_m2=smallest_m2
+        )
 
     def _checked(self, by_node: ArrayLike) -> Floats:
         cost = np.asarray(by_node, dtype=np.float64)
@@ -293,87 +344,21 @@ class TravelRaster:
         return cost
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Gaps:
-    """
-    Uncovered parts of an area, most people first, then largest.
-
-    Attributes
-    ----------
-    polygon : (k,) polygons
-    people : (k,) uncovered people; `people.sum() + elsewhere` is all uncovered people, exactly
-    area_m2 : (k,)
-    worst : (k,) seconds of the farthest demand point in it, NaN without demand, `inf` where it reaches none
-    gap : (n,) number of the gap of each demand point, -1 for covered ones and those elsewhere
-    elsewhere : uncovered people that no polygon holds (outside the area, or in a spot smaller than a cell)
-    """
-
-    polygon: Shapes
-    people: Floats
-    area_m2: Floats
-    worst: Floats
-    gap: Ints
-    elsewhere: float
-
-
-def _ranked(
-    left: Shapes,
-    threshold: float,
-    demand_xy: ArrayLike,
-    weight: ArrayLike,
-    cost: ArrayLike,
-    cell_m: float,
-    smallest_m2: float,
-) -> Gaps:
-    xy, people, seconds = points_array(demand_xy), exact_weights(weight), np.asarray(cost, dtype=np.float64)
-    if not len(xy) == len(people) == len(seconds):
-        raise InvalidInput(
-            f"{len(xy)} places, {len(people)} weights and {len(seconds)} costs differ",
-            zh="需求点、人口与时间个数不一致。",
-        )
-    gap = np.full(len(xy), -1, np.intp)
-    missed = np.flatnonzero(seconds > threshold)
-    if len(left) and len(missed):
-        places = shapely.STRtree(shapely.points(xy[missed]))
-        polygon, place = places.query(left, predicate="contains")
-        gap[missed[place]] = polygon
-        # a cell's breadth of tolerance, since the shapes are no truer than that; contours have a corner per cell
-        stray = np.flatnonzero(gap[missed] < 0)
-        corners, owner = shapely.get_coordinates(left, return_index=True)
-        near, corner = cKDTree(corners).query(xy[missed[stray]], distance_upper_bound=1.5 * cell_m)
-        found = np.isfinite(near)
-        gap[missed[stray[found]]] = owner[corner[found]]
-    k = len(left)
-    held = gap >= 0
-    inside = np.bincount(gap[held], people[held], minlength=k).astype(np.float64)
-    area = shapely.area(left)
-    order = np.lexsort((-area, -inside))
-    order = order[(inside[order] > 0) | (area[order] >= smallest_m2)]
-    rank = np.full(k + 1, -1, np.intp)
-    rank[order] = np.arange(len(order))
-    gap = rank[gap]
-    held = gap >= 0
-    worst = np.full(len(order), -np.inf)
-    np.maximum.at(worst, gap[held], seconds[held])
-    worst[worst == -np.inf] = np.nan
-    return Gaps(
-        left[order],
-        inside[order],
-        area[order],
-        worst,
-        gap,
-        float(people[missed].sum() - people[held].sum()),
-    )
+def _keep_off(field: Floats, levels: Iterable[float], by: float) -> None:
+    """Move heights so near to a level that its contour would touch itself; what is within the level stays so."""
+    for level in levels:
+        near = np.abs(field - level) < by
+        field[near] = np.where(field[near] <= level, level - by, level + by)
 
 
 def _filled(contours: contourpy.ContourGenerator, level: float) -> shapely.Geometry:
-    """Everything at or below a level as one valid (multi-)polygon."""
+    """Everything at or below a level as one valid (multi-)polygon; no height is as good as equal to the level."""
     points, offsets, outer = (chunk[0] for chunk in contours.filled(-1.0, level))
     if points is None:
         return shapely.Polygon()
-    parts = shapely.from_ragged_array(shapely.GeometryType.POLYGON, points, (offsets, outer))
-    parts = parts[shapely.area(parts) > 0]
-    return _polygonal(np.where(shapely.is_valid(parts), parts, shapely.make_valid(parts)))
+    return shapely.from_ragged_array(
+        shapely.GeometryType.MULTIPOLYGON, points, (offsets, outer, np.array([0, len(outer) - 1]))
+    )[0]
 
 
 def _polygonal(geometry: shapely.Geometry | Shapes) -> shapely.Geometry:
@@ -405,9 +390,7 @@ def _longest_edges(graph: RoadGraph) -> Floats:
     return longest
 
 
-def _bounds(
-    graph: RoadGraph, bounds: tuple[float, float, float, float] | None, margin: float
-) -> tuple[float, float, float, float]:
+def _bounds(graph: RoadGraph, bounds: Bounds | None, margin: float) -> Bounds:
     if bounds is not None:
         west, south, east, north = (float(value) for value in bounds)
         if not (west < east and south < north):
@@ -420,7 +403,7 @@ def _bounds(
     return float(west), float(south), float(east), float(north)
 
 
-def _centers(bounds: tuple[float, float, float, float], cell_m: float) -> tuple[Floats, Floats]:
+def _centers(bounds: Bounds, cell_m: float) -> tuple[Floats, Floats]:
     west, south, east, north = bounds
     columns, rows = int(np.ceil((east - west) / cell_m)) + 1, int(np.ceil((north - south) / cell_m)) + 1
     if columns * rows > MOST_CELLS:

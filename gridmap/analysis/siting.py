@@ -1,29 +1,52 @@
 """
 Siting: which sites to open so that demand is best served, with a bound that proves how good the answer is.
 
-Four problems, one answer type. Rows of `cost` and `reach` are demand points, columns are sites; a site number
+Four problems, one answer type; cover may be asked for several times over, sites may have capacities. Rows of `cost` and `reach` are demand points, columns are sites; a site number
 is a column. Units are the caller's (seconds, metres); nothing here knows a coordinate.
 """
 
 from __future__ import annotations
 
-import math
-import operator
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
+from gridmap.analysis._answer import (
+    InfeasibleError,
+    Siting,
+    SolveStopped,
+    check_reached,
+    first_reaching,
+    flags,
+    nearest_site,
+    padded,
+    spread,
+    stopped,
+    too_few_sites,
+)
 from gridmap.analysis._center import least_radius
 from gridmap.analysis._costs import SparseCosts
 from gridmap.analysis._cover import minimum_cover, rows_alike
 from gridmap.analysis._exchange import greedy, interchange
+from gridmap.analysis._limited import capacities, limited_cover, limited_median
 from gridmap.analysis._median import MedianProblem, median_problem
+from gridmap.analysis._multicover import Worth, fewest_columns, most_worth
+from gridmap.analysis._question import (
+    Reach,
+    backup_share,
+    cost_array,
+    opened_sites,
+    reach_matrix,
+    times_asked,
+    watching,
+    weights,
+    whole_unit,
+)
 from gridmap.analysis._select import select
 from gridmap.analysis._watch import Progress, Watch
-from gridmap.errors import GridmapError, InvalidInput
+from gridmap.errors import InvalidInput
 
 __all__ = [
     "DEFAULT_TIME_LIMIT",
@@ -39,62 +62,9 @@ __all__ = [
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
-Reach = ArrayLike | sparse.spmatrix | sparse.sparray
 
 DEFAULT_TIME_LIMIT = 120.0
 """Seconds after which a solve returns what it has, with the bound proven by then."""
-
-_NAMED = 5
-"""How many rows a message names; the error carries all."""
-
-
-class InfeasibleError(GridmapError, ValueError):
-    """
-    No choice of sites can meet the demand.
-
-    Attributes
-    ----------
-    rows : demand rows that cannot be served (all that are out of reach, or those left over at best); empty
-        when more sites are asked for than there are
-    """
-
-    status = 422
-    title = "选址无可行方案"
-
-
-class SolveStopped(GridmapError):
-    """The solve was stopped, or its time was up, before it knew any choice that serves all demand."""
-
-    status = 503
-    title = "计算已停止,尚未得到可行方案"
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Siting:
-    """
-    A choice of sites and how good it is.
-
-    Attributes
-    ----------
-    sites : columns of all open sites: fixed ones first in the order given, then the new ones ascending
-    objective : cost, farthest cost, covered weight or number of sites, of everything, fixed sites included
-    bound : no choice can do better than this (below for costs and counts, above for cover)
-    is_optimal : the bound proves the choice best (within 1e-9 of the cost where costs are not whole numbers)
-    assignment : (n,) the open site that serves each demand row, -1 where none does
-    """
-
-    sites: Ints
-    objective: float
-    bound: float
-    is_optimal: bool
-    assignment: Ints
-
-    @property
-    def gap(self) -> float:
-        """Distance of the bound from the objective as a share of the objective; 0 when proven."""
-        if self.is_optimal or self.objective == self.bound:
-            return 0.0
-        return abs(self.objective - self.bound) / abs(self.objective) if self.objective else math.inf
 
 
 def p_median(
@@ -103,6 +73,7 @@ def p_median(
     p: int,
     *,
     fixed: Iterable[int] = (),
+    capacity: ArrayLike | None = None,
     time_limit: float = DEFAULT_TIME_LIMIT,
     on_progress: Callable[[Progress], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
@@ -110,7 +81,8 @@ def p_median(
     """
     `p` new sites beside the fixed ones that make the weighted total cost least.
 
-    Each row goes to its cheapest open site. Rows of weight zero ask for nothing: they may stay unreached
+    Each row goes to its cheapest open site; with `capacity`, each row goes whole to one open site so that no
+    site carries more than its capacity (a load of exactly the capacity fits). Rows of weight zero ask for nothing: they may stay unreached
     (assignment -1) and never make a problem impossible.
 
     Parameters
@@ -119,6 +91,7 @@ def p_median(
     weight : (n,) people, >= 0
     p : number of new sites
     fixed : columns that are open anyway
+    capacity : most weight that a site carries, one number or (m,), `inf` without a limit; fixed sites too
     time_limit : seconds
     on_progress : called now and then with `Progress`
     should_stop : asked now and then; True ends the solve with what is known
@@ -127,30 +100,48 @@ def p_median(
     ------
     InfeasibleError
         A row of positive weight is out of every site's reach, no `p` sites reach all rows, or `p` exceeds
-        the sites that are not fixed.
+        the sites that are not fixed. With capacities also: a row alone or all rows together are more than
+        the sites carry, or no choice carries all rows whole.
     InvalidInput
         Shapes disagree, or a number is NaN, negative or out of range.
+    TooLarge
+        Capacities are given for more than twenty million pairs of row and site.
     SolveStopped
-        Time was up before any choice was found that reaches all rows (only where costs contain `inf`).
+        Time was up before any choice was found that serves all rows (only where costs contain `inf`, or
+        capacities are tight).
 
     References
     ----------
+    Pirkul (1987), Efficient algorithms for the capacitated concentrator location problem;
     Hakimi (1964), Optimum locations of switching centers; Beasley (1985), A note on solving large p-median
     problems; Durán-Mateo, Alès & Elloumi (2023), An efficient Benders decomposition for the p-median problem.
     """
-    costs = _cost_array(cost)
-    people = _weights(weight, costs.shape[0])
-    opened, candidates = _sites(costs.shape[1], p, fixed)
-    watch = _watch(time_limit, on_progress, should_stop)
+    costs = cost_array(cost)
+    people = weights(weight, costs.shape[0])
+    opened, candidates = opened_sites(costs.shape[1], p, fixed)
+    watch = watching(time_limit, on_progress, should_stop)
+    check_reached(costs, np.flatnonzero(people > 0), opened if p == 0 else np.arange(costs.shape[1]))
+    room = capacities(capacity, costs.shape[1])
+    if room is None:
+        return _plain_median(costs, people, p, opened, candidates, watch)
+
+    def plain(part: Watch) -> Siting:
+        return _plain_median(costs, people, p, opened, candidates, part)
+
+    return limited_median(costs, people, room, opened, candidates, p, plain, watch)
+
+
+def _plain_median(
+    costs: NDArray[np.floating], people: Floats, p: int, opened: Ints, candidates: Ints, watch: Watch
+) -> Siting:
     demand = np.flatnonzero(people > 0)
-    _check_reached(costs, demand, opened if p == 0 else np.arange(costs.shape[1]))
     problem = median_problem(costs, people, opened, candidates)
     count = min(p, len(problem.column))
     start = _serving_start(problem, count, watch)
     found = select(problem.costs, count, watch, unit=problem.unit, start=start)
-    new = _padded(problem.column[found.columns], candidates, p)
+    new = padded(problem.column[found.columns], candidates, p)
     sites = np.r_[opened, new]
-    assignment, nearest = _nearest(costs, sites)
+    assignment, nearest = nearest_site(costs, sites)
     objective = float(people[demand] @ nearest[demand])
     bound = objective if found.is_optimal and problem.unit else min(found.bound + problem.paid, objective)
     return Siting(sites, objective, bound, found.is_optimal, assignment)
@@ -184,11 +175,11 @@ def p_center(
     ----------
     Minieka (1970), The m-center problem; Daskin (1995), Network and Discrete Location.
     """
-    costs = _cost_array(cost)
-    opened, candidates = _sites(costs.shape[1], p, fixed)
-    watch = _watch(time_limit, on_progress, should_stop)
+    costs = cost_array(cost)
+    opened, candidates = opened_sites(costs.shape[1], p, fixed)
+    watch = watching(time_limit, on_progress, should_stop)
     n = costs.shape[0]
-    _check_reached(costs, np.arange(n), opened if p == 0 else np.arange(costs.shape[1]))
+    check_reached(costs, np.arange(n), opened if p == 0 else np.arange(costs.shape[1]))
     if n == 0:
         return Siting(np.r_[opened, candidates[:p]], 0.0, 0.0, True, np.zeros(0, np.intp))
     base = costs[:, opened].min(axis=1, initial=np.inf).astype(np.float64)
@@ -197,12 +188,12 @@ def p_center(
     if found.is_impossible:
         bare = np.flatnonzero(np.isinf(base))
         near = sparse.csr_array(np.isfinite(options[bare]).astype(float))
-        raise _too_few_sites(bare[_left_over(near, p)], p)
+        raise too_few_sites(bare[_left_over(near, p)], p)
     if found.columns is None:
-        raise _stopped()
-    new = _spread(options, base, found.columns, p)
+        raise stopped()
+    new = spread(options, base, found.columns, p)
     sites = np.r_[opened, np.sort(candidates[new])]
-    assignment, nearest = _nearest(costs, sites)
+    assignment, nearest = nearest_site(costs, sites)
     objective = float(nearest.max())
     return Siting(sites, objective, min(found.bound, objective), found.bound >= objective, assignment)
 
@@ -213,6 +204,9 @@ def mclp(
     p: int,
     *,
     fixed: Iterable[int] = (),
+    covers: int = 1,
+    backup: float = 1.0,
+    capacity: ArrayLike | None = None,
     time_limit: float = DEFAULT_TIME_LIMIT,
     on_progress: Callable[[Progress], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
@@ -221,46 +215,120 @@ def mclp(
     `p` new sites beside the fixed ones that cover the most weight (maximal covering location problem).
 
     `objective` is all weight covered, by fixed sites too; rows that no open site reaches are assigned -1.
+    With `covers` a row counts once that many open sites reach it (backup cover). With `capacity` a row counts
+    when it is assigned, whole, to a site that reaches it and carries no more than its capacity.
 
     Parameters
     ----------
     reach : (n, m) true where a site covers a demand row: dense, or SciPy sparse (stored zeros count as false)
     weight : (n,) people, >= 0
-    p, fixed, time_limit, on_progress, should_stop : as in `p_median`
+    p, fixed, capacity, time_limit, on_progress, should_stop : as in `p_median`
+    covers : open sites that must reach a row, 1 or more; sites on one place are different sites
+    backup : with `covers` of 2 or more, the share of a row's weight that counts at the last cover needed, 0
+        to 1; the rest counts at the first
 
     Raises
     ------
     InfeasibleError
-        `p` exceeds the sites that are not fixed.
+        `p` exceeds the sites that are not fixed, or all open sites together are fewer than `covers`.
     InvalidInput
-        Shapes disagree, or a number is NaN, negative or out of range.
+        Shapes disagree, a number is NaN, negative or out of range, or `covers` and `capacity` are combined.
+    TooLarge
+        As in `p_median`.
 
     References
     ----------
     Church & ReVelle (1974), The maximal covering location problem; Cordeau, Furini & Ljubić (2019), Benders
-    decomposition for very large scale partial set covering and maximal covering location problems.
+    decomposition for very large scale partial set covering and maximal covering location problems; Hogan &
+    ReVelle (1986), Concepts and applications of backup coverage; Pirkul & Schilling (1991), The maximal
+    covering location problem with capacities on total workload.
     """
-    near = _reach_matrix(reach)
-    people = _weights(weight, near.shape[0])
-    opened, candidates = _sites(near.shape[1], p, fixed)
-    watch = _watch(time_limit, on_progress, should_stop)
+    near = reach_matrix(reach)
+    people = weights(weight, near.shape[0])
+    opened, candidates = opened_sites(near.shape[1], p, fixed)
+    watch = watching(time_limit, on_progress, should_stop)
+    times = times_asked(covers)
+    share = backup_share(backup)
+    room = capacities(capacity, near.shape[1])
+    if room is not None and times > 1:
+        raise InvalidInput(
+            "covers and capacity cannot be combined; ask for one of them",
+            zh="“至少覆盖次数”与“每站服务人数上限”不能同时使用,请只选一项。",
+        )
+    if times > 1 and share > 0:
+        if share == 1 and len(opened) + p < times:
+            raise InfeasibleError(
+                f"{len(opened) + p} open sites cannot cover any row {times} times; allow more sites",
+                zh=f"一共只有 {len(opened) + p} 个站点,无法做到至少覆盖 {times} 次,请增加新增点数。",
+                rows=[],
+            )
+        return _repeated_cover(near, people, p, opened, candidates, times, share, watch)
+    if room is None:
+        return _plain_cover(near, people, p, opened, candidates, watch)
+
+    def plain(part: Watch) -> Siting:
+        return _plain_cover(near, people, p, opened, candidates, part)
+
+    return limited_cover(near, people, room, opened, candidates, p, plain, watch)
+
+
+def _plain_cover(
+    near: sparse.csr_array, people: Floats, p: int, opened: Ints, candidates: Ints, watch: Watch
+) -> Siting:
     problem, columns = _covering(near, people, opened, candidates)
     scale = float(people.sum())
     count = min(p, len(columns))
-    found = select(problem, count, watch, unit=_whole_unit(problem.base), scale=scale)
-    sites = np.r_[opened, _padded(columns[found.columns], candidates, p)]
-    assignment = _first_reaching(near, sites)
+    found = select(problem, count, watch, unit=whole_unit(problem.base), scale=scale)
+    sites = np.r_[opened, padded(columns[found.columns], candidates, p)]
+    assignment = first_reaching(near, sites)
     objective = float(people[assignment >= 0].sum())
     slack = found.paid - found.bound
-    if found.is_optimal and _whole_unit(people) == 0:
+    if found.is_optimal and whole_unit(people) == 0:
         slack = max(slack, 1e-12 * scale)  # sums of fractions round
     return Siting(sites, objective, objective + slack, found.is_optimal, assignment)
+
+
+def _repeated_cover(
+    near: sparse.csr_array,
+    people: Floats,
+    p: int,
+    opened: Ints,
+    candidates: Ints,
+    times: int,
+    share: float,
+    watch: Watch,
+) -> Siting:
+    """Maximal cover where a share of each row counts only at its cover number `times`."""
+    before = near @ flags(near.shape[1], opened)
+    options = near[:, candidates]
+    options.sort_indices()
+    worth = Worth(
+        np.where(before == 0, (1 - share) * people, 0.0),
+        np.where(before < times, share * people, 0.0),
+        np.maximum(times - before, 1).astype(np.intp),
+    )
+    # whoever gains by any further cover at all: the plain problem bounds it from above
+    once = worth.first + np.where(np.diff(options.indptr) >= worth.need, worth.full, 0.0)
+    bounded = _plain_cover(
+        options, once, p, np.zeros(0, np.intp), np.arange(len(candidates)), watch.part(0.3)
+    )
+    unit = whole_unit(people) if share == 1 else 0.0
+    least = unit * (1 - 1e-3) if unit else 1e-9 * float(people.sum())
+    paid = float((1 - share) * people[before >= 1].sum() + share * people[before >= times].sum())
+    found = most_worth(options, worth, p, watch, ceiling=bounded.bound, least=least, offset=paid)
+    sites = np.r_[opened, candidates[found.columns]]
+    after = near @ flags(near.shape[1], sites)
+    objective = float((1 - share) * people[after >= 1].sum() + share * people[after >= times].sum())
+    is_optimal = found.bound <= found.value
+    bound = objective if is_optimal else objective + found.bound - found.value
+    return Siting(sites, objective, bound, is_optimal, first_reaching(near, sites))
 
 
 def lscp(
     reach: Reach,
     *,
     fixed: Iterable[int] = (),
+    covers: int = 1,
     time_limit: float = DEFAULT_TIME_LIMIT,
     on_progress: Callable[[Progress], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
@@ -269,171 +337,44 @@ def lscp(
     The fewest sites, fixed ones included, that reach every row that any site reaches (location set covering).
 
     Rows that no site reaches at all cannot be anybody's fault: they are assigned -1 and the rest is solved.
-    `objective` is the number of open sites.
+    With `covers` each row needs that many open sites in reach (backup cover); one that fewer sites reach needs
+    all of those. `objective` is the number of open sites.
 
     Parameters
     ----------
-    reach, fixed, time_limit, on_progress, should_stop : as in `mclp`
+    reach, fixed, covers, time_limit, on_progress, should_stop : as in `mclp`
 
     References
     ----------
-    Toregas, Swain, ReVelle & Bergman (1971), The location of emergency service facilities.
+    Toregas, Swain, ReVelle & Bergman (1971), The location of emergency service facilities; Daskin & Stern
+    (1981), A hierarchical objective set covering model for emergency medical service vehicle deployment.
     """
-    near = _reach_matrix(reach)
-    opened, candidates = _sites(near.shape[1], 0, fixed)
-    watch = _watch(time_limit, on_progress, should_stop)
-    bare = near[near @ _flags(near.shape[1], opened) == 0]
+    near = reach_matrix(reach)
+    opened, candidates = opened_sites(near.shape[1], 0, fixed)
+    watch = watching(time_limit, on_progress, should_stop)
+    times = times_asked(covers)
+    if times > 1:
+        before = near @ flags(near.shape[1], opened)
+        need = (np.minimum(times, np.diff(near.indptr)) - before).astype(np.intp)
+        options = near[:, candidates]
+        options.sort_indices()
+        several = fewest_columns(options, need, watch)
+        assert several.columns is not None
+        return _covering_all(near, opened, candidates[several.columns], several.bound)
+    bare = near[near @ flags(near.shape[1], opened) == 0]
     bare = bare[np.diff(bare.indptr) > 0]
     cover = minimum_cover(bare, watch)
     new = np.zeros(0, np.intp) if cover.columns is None else cover.columns
+    return _covering_all(near, opened, new, cover.bound)
+
+
+def _covering_all(near: sparse.csr_array, opened: Ints, new: Ints, least: int) -> Siting:
     sites = np.r_[opened, new]
-    bound = float(len(opened) + min(cover.bound, len(new)))
-    return Siting(sites, float(len(sites)), bound, bound == len(sites), _first_reaching(near, sites))
+    bound = float(len(opened) + min(least, len(new)))
+    return Siting(sites, float(len(sites)), bound, bound == len(sites), first_reaching(near, sites))
 
 
-# what comes in
-
-
-def _cost_array(cost: ArrayLike) -> NDArray[np.floating]:
-    array = np.asarray(cost)
-    if array.dtype not in (np.float32, np.float64):
-        array = array.astype(np.float64)
-    if array.ndim != 2:
-        raise InvalidInput(
-            f"cost has {array.ndim} dimensions; give one row per demand point and one column per site",
-            zh="成本矩阵须为二维:每行一个需求点,每列一个候选点。",
-        )
-    wrong = np.flatnonzero(~(array >= 0).all(axis=1))
-    if wrong.size:
-        raise InvalidInput(
-            f"cost is negative or NaN in {len(wrong)} rows, first row {wrong[0]}; use inf for unreachable",
-            zh=f"成本矩阵第 {wrong[0] + 1} 行含负数或空值,不可达请用无穷大。",
-            rows=wrong.tolist(),
-        )
-    return array
-
-
-def _reach_matrix(reach: Reach) -> sparse.csr_array:
-    """The reach as a sparse matrix of ones with sorted, distinct columns in each row."""
-    if sparse.issparse(reach):
-        matrix = sparse.csr_array(reach, copy=True)
-        matrix.sum_duplicates()
-        if not np.isfinite(matrix.data).all():
-            raise InvalidInput("reach holds NaN or inf; give true or false", zh="可达矩阵含空值。")
-        matrix.eliminate_zeros()
-        return sparse.csr_array((np.ones(matrix.nnz), matrix.indices, matrix.indptr), shape=matrix.shape)
-    array = np.asarray(reach)
-    if array.ndim != 2:
-        raise InvalidInput(
-            f"reach has {array.ndim} dimensions; give one row per demand point and one column per site",
-            zh="可达矩阵须为二维:每行一个需求点,每列一个候选点。",
-        )
-    if array.dtype != bool:
-        if not np.isfinite(array.astype(np.float64)).all():
-            raise InvalidInput("reach holds NaN or inf; give true or false", zh="可达矩阵含空值。")
-        array = array != 0
-    n, m = array.shape
-    at = np.flatnonzero(array)
-    row = at // m if m else at
-    starts = np.searchsorted(row, np.arange(n + 1))
-    return sparse.csr_array((np.ones(len(at)), at - row * m, starts), shape=(n, m))
-
-
-def _weights(weight: ArrayLike, rows: int) -> Floats:
-    people = np.asarray(weight, dtype=np.float64)
-    if people.shape != (rows,):
-        raise InvalidInput(
-            f"weight has shape {people.shape}; give one number for each of the {rows} demand rows",
-            zh=f"权重个数与需求点数({rows})不一致。",
-        )
-    wrong = np.flatnonzero(~(people >= 0) | np.isinf(people))
-    if wrong.size:
-        raise InvalidInput(
-            f"weight is negative, NaN or infinite in {len(wrong)} rows, first row {wrong[0]}",
-            zh=f"第 {wrong[0] + 1} 个需求点的人口不是有效的非负数。",
-            rows=wrong.tolist(),
-        )
-    return people
-
-
-def _sites(columns: int, p: int, fixed: Iterable[int]) -> tuple[Ints, Ints]:
-    """Fixed columns in the order given, and the candidates: all others."""
-    try:
-        count = operator.index(p)
-        opened = np.array([operator.index(site) for site in fixed], np.intp)
-    except TypeError as error:
-        raise InvalidInput(
-            f"p and fixed must be whole numbers: {error}", zh="新增点数与固定点须为整数。"
-        ) from error
-    if count < 0:
-        raise InvalidInput(f"p is {count}; give 0 or more", zh="新增点数不能为负。")
-    if ((opened < 0) | (opened >= columns)).any() or len(np.unique(opened)) < len(opened):
-        raise InvalidInput(
-            f"fixed names sites outside 0..{columns - 1} or one twice: {opened.tolist()}",
-            zh="固定点编号超出范围或重复。",
-            fixed=opened.tolist(),
-        )
-    candidates = np.setdiff1d(np.arange(columns), opened)
-    if count > len(candidates):
-        raise InfeasibleError(
-            f"p is {count} but only {len(candidates)} sites are not fixed; ask for fewer or add candidates",
-            zh=f"要求新增 {count} 处,但只有 {len(candidates)} 个候选点,请减少数量或增加候选点。",
-            rows=[],
-            p=count,
-            candidates=len(candidates),
-        )
-    return opened, candidates
-
-
-def _watch(
-    time_limit: float,
-    on_progress: Callable[[Progress], None] | None,
-    should_stop: Callable[[], bool] | None,
-) -> Watch:
-    if not time_limit >= 0:
-        raise InvalidInput(
-            f"time_limit is {time_limit}; give seconds, 0 or more", zh="计算时限须为非负秒数。"
-        )
-    return Watch(time_limit, on_progress, should_stop)
-
-
-# what cannot be done
-
-
-def _check_reached(cost: NDArray[np.floating], rows: Ints, columns: Ints) -> None:
-    """Raise when a row reaches none of the columns."""
-    reached = np.zeros(cost.shape[0], bool)
-    if len(columns) == cost.shape[1]:
-        reached = np.isfinite(cost.min(axis=1, initial=np.inf))
-    elif len(columns):
-        reached = np.isfinite(cost[:, columns].min(axis=1))
-    lost = rows[~reached[rows]]
-    if lost.size:
-        raise InfeasibleError(
-            f"no site reaches {len(lost)} demand rows: {_named(lost)}; add sites there or leave the rows out",
-            zh=f"有 {len(lost)} 个需求点任何站点都无法到达,请补充候选点或剔除这些需求点。",
-            rows=lost.tolist(),
-        )
-
-
-def _too_few_sites(rows: Ints, p: int) -> InfeasibleError:
-    return InfeasibleError(
-        f"{p} new sites cannot reach all rows; left over at best: {_named(rows)}; allow more sites",
-        zh=f"新增 {p} 处无法到达全部需求点,至少还剩 {len(rows)} 个,请增加数量。",
-        rows=rows.tolist(),
-        p=p,
-    )
-
-
-def _named(rows: Ints) -> str:
-    more = f" and {len(rows) - _NAMED} more" if len(rows) > _NAMED else ""
-    return ", ".join(str(row) for row in rows[:_NAMED].tolist()) + more
-
-
-def _stopped() -> SolveStopped:
-    return SolveStopped(
-        "stopped before any choice was found that reaches all rows; allow more time or more sites"
-    )
+# what the cost problems are made of
 
 
 def _left_over(near: sparse.csr_array, p: int) -> Ints:
@@ -460,60 +401,8 @@ def _serving_start(problem: MedianProblem, count: int, watch: Watch) -> Ints | N
     if cover.columns is not None and len(cover.columns) <= count:
         return cover.columns
     if cover.bound > count:
-        raise _too_few_sites(problem.row[np.flatnonzero(must)[_left_over(near[must], count)]], count)
-    raise _stopped()
-
-
-# what goes out
-
-
-def _nearest(cost: NDArray[np.floating], sites: Ints) -> tuple[Ints, Floats]:
-    """Per row the cheapest of the sites (-1 where none is finite) and its cost; the first named wins a tie."""
-    n = cost.shape[0]
-    if len(sites) == 0:
-        return np.full(n, -1), np.full(n, np.inf)
-    block = cost[:, sites]
-    place = block.argmin(axis=1)
-    nearest = block[np.arange(n), place].astype(np.float64)
-    return np.where(np.isfinite(nearest), sites[place], -1), nearest
-
-
-def _first_reaching(near: sparse.csr_array, sites: Ints) -> Ints:
-    """Per row the first of the sites that reaches it, -1 where none does."""
-    block = near[:, sites]
-    block.sort_indices()
-    filled = np.diff(block.indptr) > 0
-    found = np.full(near.shape[0], -1)
-    found[filled] = sites[block.indices[block.indptr[:-1][filled]]]
-    return found
-
-
-def _padded(chosen: Ints, candidates: Ints, p: int) -> Ints:
-    """`p` sites: the chosen ones and, where they are fewer, the lowest-numbered other candidates."""
-    spare = np.setdiff1d(candidates, chosen)
-    return np.sort(np.r_[chosen, spare[: p - len(chosen)]]).astype(np.intp)
-
-
-def _spread(cost: NDArray[np.floating], base: Floats, chosen: Ints, p: int) -> Ints:
-    """`p` columns: the chosen ones and, where they are fewer, each time the one nearest the farthest row."""
-    columns = list(chosen.tolist())
-    nearest = np.minimum(base, cost[:, columns].min(axis=1, initial=np.inf))
-    free = np.ones(cost.shape[1], bool)
-    free[columns] = False
-    while len(columns) < p:
-        column = int(np.where(free, cost[int(nearest.argmax())], np.inf).argmin())
-        if not free[column]:
-            column = int(free.argmax())
-        columns.append(column)
-        free[column] = False
-        nearest = np.minimum(nearest, cost[:, column])
-    return np.array(columns, np.intp)
-
-
-def _flags(size: int, chosen: Ints) -> Floats:
-    flags = np.zeros(size)
-    flags[chosen] = 1
-    return flags
+        raise too_few_sites(problem.row[np.flatnonzero(must)[_left_over(near[must], count)]], count)
+    raise stopped()
 
 
 def _covering(
@@ -525,7 +414,7 @@ def _covering(
     Left out: rows without weight, covered already or out of reach; equal rows and columns count once.
     Second, the site of each column.
     """
-    bare = np.flatnonzero((near @ _flags(near.shape[1], opened) == 0) & (people > 0))
+    bare = np.flatnonzero((near @ flags(near.shape[1], opened) == 0) & (people > 0))
     rows = near[bare] if len(candidates) == near.shape[1] else near[bare][:, candidates]
     reached = np.diff(rows.indptr) > 0
     rows, weight = rows[reached], people[bare][reached]
@@ -541,10 +430,3 @@ def _covering(
         np.zeros(columns.nnz), columns.indices.astype(np.intp), columns.indptr.astype(np.intp), weight
     )
     return costs, candidates[used[first]]
-
-
-def _whole_unit(values: Floats) -> float:
-    """The greatest number that divides all these; 0 when some is not whole."""
-    if (values % 1).any() or values.max(initial=0) >= 2**53:
-        return 0.0
-    return float(np.gcd.reduce(values.astype(np.int64), initial=0))

@@ -141,7 +141,7 @@ class EdgeIndex:
         """
         Edges near each point, from its `look` nearest samples: edge, fraction and distance, each (n, look).
 
-        By rising distance; infinite where there are fewer or they lie too far. Last, (n,) the distance below
+        Each edge once, by rising distance; infinite where there are fewer or they lie too far. Last, (n,) the distance below
         which no edge can be missing.
         """
         farthest = float(np.hypot(max_distance_m, self._reach)) * (1 + 1e-12) + 1e-9
@@ -150,6 +150,7 @@ class EdgeIndex:
         edge = self._owner[np.where(found, sample, 0)]
         fraction, gap = self.project(xy[:, None, :], edge)
         gap[~found | (gap > max_distance_m)] = np.inf
+        gap[_again(edge)] = np.inf
         order = np.argsort(gap, axis=1, kind="stable")
         edge, fraction, gap = (np.take_along_axis(values, order, axis=1) for values in (edge, fraction, gap))
         return edge, fraction, gap, np.sqrt(np.maximum(distance[:, -1] ** 2 - self._reach**2, 0.0))
@@ -241,6 +242,15 @@ def _first_free(
     result.offset_m[into] = gap[own, first[own]]
     nearest = np.where(found, gap[np.arange(len(rows)), first], np.inf)
     return nearest > sure_m  # an edge not looked at might be nearer
+
+
+def _again(numbers: Ints) -> NDArray[np.bool_]:
+    """(n, k) where a number stood further left in its row before."""
+    order = np.argsort(numbers, axis=1, kind="stable")
+    ordered = np.take_along_axis(numbers, order, axis=1)
+    repeated = np.zeros(numbers.shape, bool)
+    np.put_along_axis(repeated, order[:, 1:], ordered[:, 1:] == ordered[:, :-1], axis=1)
+    return repeated
 
 
 def crosses(tree: shapely.STRtree, start_xy: Floats, end_xy: Floats) -> NDArray[np.bool_]:

@@ -17,7 +17,8 @@ import shapely
 from numpy.typing import ArrayLike, NDArray
 
 from gridmap.analysis.coverage import exact_weights
-from gridmap.analysis.network import Direction, PointSearch, RoadGraph
+from gridmap.analysis.network import Direction, RoadGraph
+from gridmap.analysis.point_search import PointSearch
 from gridmap.analysis.snapping import Snap
 from gridmap.analysis.speeds import OFF_ROAD_MPS
 from gridmap.errors import InvalidInput

@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import logging
 import signal
 import threading
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from types import FrameType
 from typing import Any
 
@@ -34,6 +35,7 @@ from gridmap.api import (
     merging,
     openapi,
     packs,
+    parameters,
     past,
     photos,
     presence,
@@ -49,6 +51,7 @@ from gridmap.errors import GridmapError
 from gridmap.services import changes, jobs
 from gridmap.services.district import running
 from gridmap.services.photos import MAX_BYTES
+from gridmap.services.warming import Warming
 from gridmap.settings import load_settings
 
 _log = logging.getLogger("gridmap")
@@ -102,12 +105,16 @@ class _Table:
         self._get_district = get_district
         self.routes: list[BaseRoute] = []
 
-    def add(self, path: str, handlers: Mapping[str, Handler], **options: Any) -> None:
-        self.routes.append(Route(path, Resource(self._get_district, handlers, **options)))
+    def add(
+        self, path: str, handlers: Mapping[str, Handler], *, takes: Iterable[str] | None = (), **options: Any
+    ) -> None:
+        """One resource; query parameters other than `takes` are refused, or its handlers see to that (None)."""
+        check = None if takes is None else functools.partial(parameters.only, known=tuple(takes))
+        self.routes.append(Route(path, Resource(self._get_district, handlers, check=check, **options)))
 
-    def reads(self, *rows: tuple[str, Handler]) -> None:
+    def reads(self, *rows: tuple[str, Handler], takes: Iterable[str] | None = ()) -> None:
         for path, handler in rows:
-            self.add(path, {"GET": handler})
+            self.add(path, {"GET": handler}, takes=takes)
 
     def router(self) -> Router:
         return Router(self.routes, default=nothing_here, redirect_slashes=False)
@@ -115,7 +122,8 @@ class _Table:
 
 def _api(get_district: GetDistrict) -> Router:
     table = _Table(get_district)
-    table.add("/api/health", {"GET": district.health}, is_open=True)
+    # a probe may say what it likes
+    table.add("/api/health", {"GET": district.health}, takes=None, is_open=True)
     table.add(
         "/api/session",
         {"GET": session.who, "POST": session.sign_in, "DELETE": session.sign_out},
@@ -128,18 +136,23 @@ def _api(get_district: GetDistrict) -> Router:
     table.routes.append(Route("/api/changes", ChangeStream(get_district)))
     table.reads(
         ("/api/catalogue", district.catalogue),
-        ("/api/search", district.search),
-        ("/api/identify", district.identify),
         ("/api/grids/{layer}", grids.listed),
         ("/api/grids/{layer}/{id}/neighbours", grids.neighbours_of),
-        ("/api/export/{layer}", exports.export),
+        ("/api/area", district.area),
+        ("/api/codes/{layer}", district.next_code),
         ("/api/elements/{layer}/{id}", district.element),
         ("/api/elements/{layer}/{id}/history", district.history),
-        ("/api/elements/{layer}/{id}/as-of", district.as_of),
-        ("/api/timeline", past.timeline),
-        ("/api/compare", past.compare),
         ("/api/jobs", district.job_list),
     )
+    for path, handler, takes in (
+        ("/api/search", district.search, ("q", "layers", "grid", "limit")),
+        ("/api/identify", district.identify, ("lon", "lat", "tolerance", "layers", "at")),
+        ("/api/elements/{layer}/{id}/as-of", district.as_of, ("at",)),
+        ("/api/timeline", past.timeline, ("layers", "limit")),
+        ("/api/compare", past.compare, ("layers", "from", "to")),
+        ("/api/export/{layer}", exports.export, None),
+    ):
+        table.reads((path, handler), takes=takes)
     for name, handler in (
         ("verify", district.verify),
         ("restore", district.restore),
@@ -152,15 +165,17 @@ def _api(get_district: GetDistrict) -> Router:
     table.add(f"{photo}/{{photo}}", {"GET": photos.shown, "DELETE": photos.delete})
     _together(table)
     table.add("/api/jobs/{id}", {"GET": district.job, "DELETE": district.cancel_job})
-    for path, handlers in (*coverage.ROUTES, *scenarios.ROUTES, *packs.ROUTES):
+    for path, handlers in packs.ROUTES:
         table.add(path, handlers)
+    for path, handlers in (*coverage.ROUTES, *scenarios.ROUTES):
+        table.add(path, handlers, takes=None)
     return table.router()
 
 
 def _together(table: _Table) -> None:
     """Work that concerns several officers, or several grids at once."""
     table.add("/api/presence", {"POST": presence.be, "DELETE": presence.leave}, is_open=True, max_body=10_000)
-    table.add("/api/proposals", {"GET": proposals.listed, "POST": proposals.propose})
+    table.add("/api/proposals", {"GET": proposals.listed, "POST": proposals.propose}, takes=("box",))
     table.add("/api/proposals/{id}", {"GET": proposals.shown})
     for name, handler in (
         ("accept", proposals.accept), ("decline", proposals.decline), ("withdraw", proposals.withdraw),
@@ -174,6 +189,7 @@ def _together(table: _Table) -> None:
 
 
 def _ogc(get_district: GetDistrict) -> Router:
+    """The handlers know which parameters they take: for items, that depends on the layer."""
     table = _Table(get_district)
     layer = "/ogc/collections/{layer}"
     table.reads(
@@ -192,12 +208,13 @@ def _ogc(get_district: GetDistrict) -> Router:
         ("/ogc/tiles/{set}/{z}/{row}/{col}", tilesets.dataset_tile),
         ("/ogc/tileMatrixSets", tilesets.matrix_sets),
         ("/ogc/tileMatrixSets/{set}", tilesets.matrix_set),
+        takes=None,
     )
-    table.add(f"{layer}/items", {"GET": features.items, "POST": features.create})
+    table.add(f"{layer}/items", {"GET": features.items, "POST": features.create}, takes=None)
     item: dict[str, Handler] = {
         "GET": features.item, "PUT": features.replace, "PATCH": features.update, "DELETE": features.delete,
     }  # fmt: skip
-    table.add(f"{layer}/items/{{id}}", item)
+    table.add(f"{layer}/items/{{id}}", item, takes=None)
     return table.router()
 
 
@@ -223,13 +240,16 @@ def middleware(get_district: GetDistrict = running) -> list[Middleware]:
 async def lifespan(app: Any, get_district: GetDistrict = running) -> AsyncIterator[dict[str, Any]]:
     """
     Take up jobs that an earlier process left behind, and read the layers, so that the first map need not wait
-    for them; at the end, let everybody go who waits for changes.
+    for them, and count the district behind that; at the end, let everybody go who waits for changes.
 
     A district that is missing or too old is told by every page and answer, and does not keep the server down.
     """
     await run_in_threadpool(_take_up, get_district)
+    warming = Warming(get_district)
+    warming.start()
     with _told_to_stop(asyncio.get_running_loop()):
         yield {}
+    await run_in_threadpool(warming.stop)
     await run_in_threadpool(changes.close_feeds, wait=True)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,8 @@ from gridmap.services.documents import SYSTEM_PROPERTIES
 
 MAX_VERTICES = 100_000
 _MAX_DIGITS = 40
+_CHARSET = re.compile(r'charset\s*=\s*"?([^\s;"]+)')
+_CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 JSON_TYPES = ("application/json",)
@@ -52,6 +54,20 @@ def _number(digits: str) -> float:
     return value
 
 
+def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        shown = shown_name(next(name for name in names if names.count(name) > 1))
+        raise BadRequest(f"member {shown!r} is given twice", zh=f"“{shown}”重复出现。", member=shown)
+    return found
+
+
+def shown_name(name: str) -> str:
+    """A name that a client sent, as an answer may repeat it."""
+    return _CONTROL.sub("?", name)[:40]
+
+
 def parse_json(body: bytes) -> Any:
     """
     The JSON document in `body`.
@@ -59,13 +75,21 @@ def parse_json(body: bytes) -> Any:
     Raises
     ------
     BadRequest
-        It is no UTF-8, no JSON, too deep, or holds what JSON forbids: NaN, infinities, half characters.
+        It is no UTF-8, no JSON, too deep, or holds what JSON forbids: NaN, infinities, half characters; or a
+        member twice, of which one would be passed over.
     """
     try:
         text = body.decode("utf-8-sig")
-        document = json.loads(text, parse_constant=_refuse_constant, parse_int=_integer, parse_float=_number)
+        document = json.loads(
+            text, parse_constant=_refuse_constant, parse_int=_integer, parse_float=_number,
+            object_pairs_hook=_members,
+        )  # fmt: skip
         if _SURROGATE.search(text):
             json.dumps(document, ensure_ascii=False).encode("utf-8")
+    except BadRequest:
+        raise
+    except UnicodeDecodeError:
+        raise BadRequest("the body is not UTF-8", zh="提交的内容不是 UTF-8 编码,请转换编码后重试。") from None
     except RecursionError:
         raise BadRequest("the JSON is nested too deeply", zh="提交的 JSON 嵌套过深。") from None
     except ValueError as error:
@@ -76,8 +100,17 @@ def parse_json(body: bytes) -> Any:
 
 
 def require_type(call: Call, accepted: tuple[str, ...]) -> None:
-    """Pass when the body says to be of one of these media types, or nothing."""
-    stated = call.request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    """Pass when the body says to be of one of these media types, or nothing; in UTF-8 and as it is."""
+    stated, _, parameters = call.request.headers.get("content-type", "").lower().partition(";")
+    stated, charset = stated.strip(), _CHARSET.search(parameters)
+    if charset and charset[1] not in ("utf-8", "utf8", "us-ascii"):
+        raise UnsupportedMediaType(
+            f"the body is in {charset[1][:40]}; send UTF-8", zh="提交的内容应为 UTF-8 编码,请转换编码后重试。"
+        )
+    if call.request.headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
+        raise UnsupportedMediaType(
+            "a compressed body is not read; send it as it is", zh="不支持压缩后提交,请直接提交内容。"
+        )
     if stated and stated not in accepted:
         raise UnsupportedMediaType(
             f"the body is {stated[:80]!r}; send {' or '.join(accepted)}",
@@ -86,23 +119,41 @@ def require_type(call: Call, accepted: tuple[str, ...]) -> None:
         )
 
 
-def read_object(call: Call, accepted: tuple[str, ...] = JSON_TYPES) -> Mapping[str, Any]:
-    """The JSON object in the call's body; an empty body is an empty object."""
+def read_object(
+    call: Call, accepted: tuple[str, ...] = JSON_TYPES, *, known: Collection[str] | None = None
+) -> Mapping[str, Any]:
+    """
+    The JSON object in the call's body; an empty body is an empty object.
+
+    A member other than `known` is refused, so that a misspelt one is not passed over; None lets all pass.
+    """
     require_type(call, accepted)
     if not call.body.strip():
         return {}
     document = parse_json(call.body)
     if not isinstance(document, dict):
         raise BadRequest("the body must be a JSON object", zh="提交的内容应为 JSON 对象。")
+    for name in document:
+        if known is not None and name not in known:
+            shown = shown_name(name)
+            raise BadRequest(
+                f"member {shown!r} is not known here; known are {', '.join(known)}",
+                zh=f"“{shown}”在此处不可用。可用的有:{'、'.join(known)}。"
+                if known
+                else f"“{shown}”在此处不可用。",
+                member=shown,
+            )
     return document
 
 
 def text_of(document: Mapping[str, Any], name: str, *, max_length: int = 200) -> str:
     """The text called `name`; raises BadRequest when it is missing, no text, or too long."""
     value = document.get(name)
-    if not isinstance(value, str) or len(value) > max_length:
+    if not isinstance(value, str) or len(value) > max_length or _CONTROL.search(value):
         raise BadRequest(
-            f"{name!r} must be a text of at most {max_length} characters", zh=f"“{name}”应为文字。", member=name
+            f"{name!r} must be a text of at most {max_length} plain characters",
+            zh=f"“{name}”应为文字,最多 {max_length} 个字,不含控制字符。",
+            member=name,
         )
     return value
 
@@ -112,10 +163,15 @@ def text_of(document: Mapping[str, Any], name: str, *, max_length: int = 200) ->
 
 @dataclass(frozen=True, slots=True)
 class FeatureBody:
-    """What a sent feature says: attributes without the system's, and a geometry where there is one."""
+    """
+    What a sent feature says: attributes without the system's, and a geometry where there is one.
+
+    `is_empty`: it has members, and none of them is one that is read.
+    """
 
     values: dict[str, Any]
     geometry: BaseGeometry | None
+    is_empty: bool = False
 
 
 def read_feature(call: Call) -> FeatureBody:
@@ -133,10 +189,12 @@ def read_patch(call: Call) -> FeatureBody:
     """Parts of a feature as a JSON merge patch (RFC 7396): null clears an attribute."""
     document = read_object(call, PATCH_TYPES)
     if document.get("type", "Feature") != "Feature":
-        raise InvalidInput('the body must be part of a GeoJSON "Feature"', zh="提交的内容应为 GeoJSON Feature。")
+        raise InvalidInput(
+            'the body must be part of a GeoJSON "Feature"', zh="提交的内容应为 GeoJSON Feature。"
+        )
     values = _values(call, document)
     if "geometry" not in document:
-        return FeatureBody(values, None)
+        return FeatureBody(values, None, is_empty=bool(document) and "properties" not in document)
     if document["geometry"] is None:
         raise InvalidGeometry("an element cannot be without a geometry", zh="图形不能清空。")
     return FeatureBody(values, geometry_of(document["geometry"]))
@@ -152,7 +210,9 @@ def _values(call: Call, document: Mapping[str, Any]) -> dict[str, Any]:
         raise InvalidInput('"properties" must be an object', zh="“properties”应为 JSON 对象。")
     for name, value in properties.items():
         if isinstance(value, (dict, list)):
-            raise InvalidInput(f"property {name[:60]!r} must be a plain value", zh="属性值应为文字、数字或是否。")
+            raise InvalidInput(
+                f"property {name[:60]!r} must be a plain value", zh="属性值应为文字、数字或是否。"
+            )
     return {name: value for name, value in properties.items() if name not in SYSTEM_PROPERTIES}
 
 
@@ -185,6 +245,8 @@ def geometry_of(document: Any) -> BaseGeometry:
     ------
     InvalidGeometry
         It is none, or of a kind that no element has, or a ring is open or too short.
+    InvalidInput
+        It names another coordinate system.
     TooLarge
         More than 100,000 positions.
     """
@@ -193,6 +255,7 @@ def geometry_of(document: Any) -> BaseGeometry:
         raise InvalidGeometry(
             f"a geometry's type must be one of {', '.join(_DEPTH)}", zh="图形类型应为点、线或面。"
         )
+    _refuse_other_crs(document)
     coordinates = _read_positions(document.get("coordinates"), _DEPTH[kind], _Budget())
     try:
         return _BUILD[kind](coordinates)
@@ -225,7 +288,9 @@ def _read_positions(value: Any, depth: int, budget: _Budget) -> Any:
         return [_read_positions(one, depth - 1, budget) for one in value]
     budget.take()
     if not 2 <= len(value) <= 4 or not all(type(one) in (int, float) for one in value):
-        raise InvalidGeometry("a position must be [lon, lat], both numbers", zh="坐标应为 [经度, 纬度] 两个数字。")
+        raise InvalidGeometry(
+            "a position must be [lon, lat], both numbers", zh="坐标应为 [经度, 纬度] 两个数字。"
+        )
     lon, lat = float(value[0]), float(value[1])
     return lon, lat
 

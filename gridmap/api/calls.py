@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -208,6 +209,7 @@ class Call:
 
 
 Handler = Callable[[Call], Response]
+Check = Callable[[Call], None]
 
 
 class Resource:
@@ -220,6 +222,7 @@ class Resource:
     is_open : whether nobody needs to be signed in; the handler may still ask for `call.user`
     is_for_unsettled : whether accounts may come here that have to change their first password
     is_from_anywhere : whether a write needs no header of ours; the handler guards itself
+    check : what is asked of every call before its handler runs, such as that its parameters are known
     max_body : bytes of body accepted
     """
 
@@ -231,6 +234,7 @@ class Resource:
         is_open: bool = False,
         is_for_unsettled: bool = False,
         is_from_anywhere: bool = False,
+        check: Check | None = None,
         max_body: int = MAX_BODY,
     ) -> None:
         self.get_district = get_district
@@ -238,6 +242,7 @@ class Resource:
         self.is_open = is_open
         self.is_for_unsettled = is_for_unsettled
         self.is_from_anywhere = is_from_anywhere
+        self.check = check
         self.max_body = max_body
 
     @property
@@ -247,6 +252,9 @@ class Resource:
         return sorted([*self.handlers, *extra, "OPTIONS"])
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        # what is answered is made for each request: a part of it would be a part of another answer
+        whole = [(name, value) for name, value in scope["headers"] if name != b"range"]
+        scope = {**scope, "headers": whole}
         request = Request(scope, receive)
         try:
             response = await self._respond(request)
@@ -287,7 +295,7 @@ class Resource:
     def _too_large(self) -> TooLarge:
         return TooLarge(
             f"the body is larger than {self.max_body} bytes; send less at once",
-            zh=f"提交的内容超过 {self.max_body // 2**20} MB 上限,请简化图形或分次提交。",
+            zh=f"提交的内容超过 {_size(self.max_body)} 上限,请简化图形或分次提交。",
             max_bytes=self.max_body,
         )
 
@@ -296,12 +304,15 @@ class Resource:
         try:
             call = Call(request, self.get_district(), body)
             _refuse_odd_path(request)
+            _refuse_odd_query(request)
             if not self.is_from_anywhere:
                 call.require_own_page()
             if not self.is_open:
                 user = call.user
                 if not self.is_for_unsettled:
                     accounts.require_settled(user)
+            if self.check is not None:
+                self.check(call)
             return handler(call)
         except EditConflict as error:
             return _conflict(call, error) if call else refusal(error)
@@ -314,6 +325,17 @@ def _refuse_odd_path(request: Request) -> None:
     for value in request.path_params.values():
         if len(value) > 200 or not value.isprintable():
             raise NotFound("there is nothing at this address", zh="没有这个地址,请检查链接。")
+
+
+def _refuse_odd_query(request: Request) -> None:
+    """Chinese in another encoding than UTF-8 would be read as other words, and found nowhere."""
+    for text in (request.scope.get("raw_path") or b"", request.scope["query_string"]):
+        try:
+            unquote_to_bytes(text).decode("utf-8")
+        except UnicodeDecodeError:
+            raise BadRequest(
+                "the address is not percent-encoded UTF-8", zh="地址或参数不是 UTF-8 编码,请改用 UTF-8 编码。"
+            ) from None
 
 
 def _conflict(call: Call, error: EditConflict) -> Response:
@@ -351,3 +373,7 @@ def with_problems(app: ASGIApp) -> ASGIApp:
             await refusal(_http_error(error))(scope, receive, send)
 
     return guarded
+
+
+def _size(count: int) -> str:
+    return f"{count // 2**20} MB" if count >= 2**20 else f"{count // 1000} KB"

@@ -8,9 +8,10 @@ from starlette.responses import Response
 
 from gridmap.api import parameters
 from gridmap.api.calls import Call, answer
-from gridmap.api.parameters import CRS84
+from gridmap.api.parameters import CRS84, BadParameter
 from gridmap.domain.elements import time_text
-from gridmap.domain.layers import Field, FieldType, GeometryType, Layer
+from gridmap.domain.layers import Field, FieldClass, FieldType, GeometryType, Layer
+from gridmap.domain.roles import Permission, User
 from gridmap.services import access, documents
 
 Document = dict[str, Any]
@@ -132,7 +133,7 @@ def _collection(call: Call, layer: Layer) -> Document:
             link(call, path, "self", layer.title),
             link(call, f"{path}/items", "items", "要素", GEOJSON),
             link(call, f"{path}/schema", "describedby", "字段说明", SCHEMA),
-            link(call, f"{path}/schema", f"{REL}/schema", "字段说明", SCHEMA),
+            link(call, f"{path}/schema?types=single", f"{REL}/schema", "字段说明(单一类型)", SCHEMA),
             link(call, f"{path}/queryables", f"{REL}/queryables", "可筛选的字段", SCHEMA),
             link(call, f"{path}/tiles", f"{REL}/tilesets-vector", "矢量瓦片"),
         ],
@@ -152,7 +153,11 @@ _JSON_TYPES = {
     FieldType.DATETIME: "string",
 }
 _FORMATS = {FieldType.DATE: "date", FieldType.DATETIME: "date-time"}
-_SHAPES = {GeometryType.POINT: "point", GeometryType.LINE: "multilinestring", GeometryType.AREA: "multipolygon"}
+_SHAPES = {
+    GeometryType.POINT: "point",
+    GeometryType.LINE: "linestring-or-multilinestring",
+    GeometryType.AREA: "polygon-or-multipolygon",
+}
 _SYSTEM_TITLES: dict[str, tuple[str, Document]] = {
     "source": ("数据来源", {"type": "string", "enum": ["real", "simulated"]}),
     "revision": ("版本", {"type": "integer"}),
@@ -166,25 +171,62 @@ _SYSTEM_TITLES: dict[str, tuple[str, Document]] = {
 }
 
 
+_ALWAYS_THERE = ("source", "revision", "created_at", "created_by", "updated_at", "updated_by")
+
+
 def schema(call: Call) -> Response:
-    """`GET /ogc/collections/{layer}/schema`: JSON Schema of the properties, titles in Chinese."""
-    plain_request(call)
+    """
+    `GET /ogc/collections/{layer}/schema?types=`: JSON Schema of the properties, titles in Chinese.
+
+    Every feature that the user reads fits it. With `types=single` each type is one name, as Part 5 writes it and
+    QGIS reads it (a field of two types is a text there); null is then left to be understood.
+    """
+    parameters.only(call, ("f", "types"))
+    parameters.require_json(call)
+    types = parameters.text(call, "types")
+    if types not in ("", "single"):
+        raise BadParameter("types", "must be single", "只能是 single(每个字段一种类型)")
     layer = seen_layer(call)
+    query = f"?types={types}" if types else ""
     document = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "$id": call.url(f"/ogc/collections/{layer.id}/schema"),
-        "type": "object",
-        "title": layer.title,
-        "description": layer.description,
-        "properties": {"geometry": geometry_schema(layer), **property_schemas(layer)},
-        "required": required_names(layer),
-        "additionalProperties": False,
+        "$id": call.url(f"/ogc/collections/{layer.id}/schema{query}"),
+        **schema_document(layer, call.user, has_null=not types),
     }
     return answer(document, media_type=SCHEMA)
 
 
+def schema_document(layer: Layer, user: User, *, has_null: bool = True) -> Document:
+    """What the properties of the layer's features are like for this user; null is a type where `has_null`."""
+    missing = nullable_names(layer, user) if has_null else frozenset()
+    properties = {
+        name: _or_null(one) if name in missing else one for name, one in property_schemas(layer).items()
+    }
+    return {
+        "type": "object",
+        "title": layer.title,
+        "description": layer.description,
+        "properties": {"geometry": geometry_schema(layer), **properties},
+        "required": required_names(layer),
+        "additionalProperties": False,
+    }
+
+
+def _or_null(document: Document) -> Document:
+    known = {"enum": [*document["enum"], None]} if "enum" in document else {}
+    return {**document, "type": [document["type"], "null"], **known}
+
+
+def nullable_names(layer: Layer, user: User) -> frozenset[str]:
+    """Properties that may be null: what has no value, and counts where small ones are kept from the user."""
+    always = {"name", *_ALWAYS_THERE, *required_names(layer)}
+    if not user.may(Permission.VIEW_SENSITIVE):
+        always -= {one.name for one in layer.fields if one.field_class is FieldClass.COUNT}
+    return frozenset(property_schemas(layer)) - always
+
+
 def queryables(call: Call) -> Response:
-    """`GET /ogc/collections/{layer}/queryables`: what `items` can be filtered by."""
+    """`GET /ogc/collections/{layer}/queryables`: what `items` can be filtered by; nothing is found by null."""
     plain_request(call)
     layer = seen_layer(call)
     known = property_schemas(layer)
@@ -193,7 +235,10 @@ def queryables(call: Call) -> Response:
         "$id": call.url(f"/ogc/collections/{layer.id}/queryables"),
         "type": "object",
         "title": layer.title,
-        "properties": {"geometry": geometry_schema(layer), **{name: known[name] for name in filter_names(layer)}},
+        "properties": {
+            "geometry": geometry_schema(layer),
+            **{name: known[name] for name in filter_names(layer)},
+        },
         "additionalProperties": False,
     }
     return answer(document, media_type=SCHEMA)
@@ -206,7 +251,11 @@ def filter_names(layer: Layer) -> tuple[str, ...]:
 
 def geometry_schema(layer: Layer) -> Document:
     """The geometry's entry in a schema."""
-    return {"title": "位置", "x-ogc-role": "primary-geometry", "format": f"geometry-{_SHAPES[layer.geometry]}"}
+    return {
+        "title": "位置",
+        "x-ogc-role": "primary-geometry",
+        "format": f"geometry-{_SHAPES[layer.geometry]}",
+    }
 
 
 def property_schemas(layer: Layer) -> dict[str, Document]:
@@ -214,7 +263,10 @@ def property_schemas(layer: Layer) -> dict[str, Document]:
     code: Document = {"title": "编码", "type": "string", "maxLength": 60}
     if layer.code_pattern:
         code["pattern"] = f"^(?:{layer.code_pattern})$"
-    schemas: dict[str, Document] = {"code": code, "name": {"title": "名称", "type": "string", "maxLength": 120}}
+    schemas: dict[str, Document] = {
+        "code": code,
+        "name": {"title": "名称", "type": "string", "maxLength": 120},
+    }
     schemas |= {one.name: _field_schema(one) for one in layer.fields}
     for name, (title, kind) in _SYSTEM_TITLES.items():
         schemas[name] = {"title": title, **kind, "readOnly": True}
@@ -237,7 +289,6 @@ def _field_schema(field: Field) -> Document:
     if field.help:
         document["description"] = field.help
     if field.choices:
-        document["enum"] = [one.value for one in field.choices]
         document["x-enum-titles"] = {one.value: one.title for one in field.choices}
     if field.type is FieldType.TEXT:
         document["maxLength"] = field.max_length
@@ -245,6 +296,9 @@ def _field_schema(field: Field) -> Document:
         document["x-ogc-unit"] = field.unit
     # a soft rule warns and lets the value through, so it is no part of what must hold
     if not field.is_soft:
-        limits = (("pattern", field.pattern), ("minimum", field.minimum), ("maximum", field.maximum))
+        values = [one.value for one in field.choices] or None
+        limits = (
+            ("enum", values), ("pattern", field.pattern), ("minimum", field.minimum), ("maximum", field.maximum),
+        )  # fmt: skip
         document |= {name: value for name, value in limits if value is not None}
     return document

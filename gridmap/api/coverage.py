@@ -67,6 +67,13 @@ def shapes(call: Call) -> Response:
         raise BadRequest(
             f"kind must be one of {', '.join(_KINDS)}", zh="kind 应为 reach、areas 或 gaps。", member="kind"
         )
+    for name in ("point", "bands"):
+        if kind != "reach" and given.get(name):
+            raise BadRequest(
+                f"{name} belongs to kind=reach, not to kind={kind}",
+                zh=f"“{name}”只用于 kind=reach,请去掉,或改为 kind=reach。",
+                member=name,
+            )
     if kind == "gaps":
         return answer(gaps.gap_shapes(call.district, call.user, question))
     if kind == "areas":

@@ -45,7 +45,7 @@ def catalogue(call: Call) -> Response:
 
 def search(call: Call) -> Response:
     """`GET /api/search?q=&layers=&grid=&limit=`"""
-    text, layers = parameters.text(call, "q"), parameters.names(call, "layers")
+    text, layers = parameters.text(call, "q"), parameters.layers(call)
     limit = parameters.whole(call, "limit", default=20, least=1, most=MAX_RESULTS, clamps=True)
     grid = parameters.grid(call)
     found = elements.search(call.district, call.user, text, layers=layers, limit=limit, grid=grid)
@@ -57,7 +57,7 @@ def identify(call: Call) -> Response:
     lon = parameters.number(call, "lon", least=-180, most=180)
     lat = parameters.number(call, "lat", least=-90, most=90)
     tolerance = parameters.number(call, "tolerance", least=0, most=MAX_TOLERANCE, default=0.0005)
-    layers = parameters.names(call, "layers")
+    layers = parameters.layers(call)
     if not layers:
         layers = [one.id for one in access.visible_layers(call.district, call.user)]
     if "at" in call.request.query_params:
@@ -65,12 +65,23 @@ def identify(call: Call) -> Response:
         found = past.identify(call.district, call.user, lon, lat, tolerance=tolerance, layers=layers, at=at)
     else:
         found = elements.identify(call.district, call.user, lon, lat, tolerance=tolerance, layers=layers)
-    return answer(
-        {"features": [{**documents.feature(call.district, one), "layer": one.layer} for one in found]}
-    )
+    features = [{**documents.feature(call.district, one), "layer": one.layer} for one in found]
+    return answer({"features": features, "people": documents.people_document(call.district, found)})
 
 
 # --- one element -----------------------------------------------------------------------------------------
+
+
+def area(call: Call) -> Response:
+    """`GET /api/area`: the ground inside which one may write; null where that is everywhere or nowhere"""
+    found = access.area_of(call.district, call.user)
+    is_some = found is not None and not found.is_empty
+    return answer({"geometry": documents.geometry_document(found) if is_some else None})
+
+
+def next_code(call: Call) -> Response:
+    """`GET /api/codes/{layer}`: a free code for a new element, null where there is no telling"""
+    return answer({"code": elements.next_code(call.district, call.user, call.path["layer"])})
 
 
 def element(call: Call) -> Response:
@@ -92,7 +103,8 @@ def as_of(call: Call) -> Response:
     """`GET /api/elements/{layer}/{id}/as-of?at=`"""
     at = parameters.time(call, "at")
     found = elements.element_as_of(call.district, call.user, call.path["layer"], call.path["id"], at)
-    return answer({"feature": documents.feature(call.district, found)})
+    people = documents.people_document(call.district, [found])
+    return answer({"feature": documents.feature(call.district, found), "people": people})
 
 
 def _receipt(call: Call, receipt: Receipt) -> Response:
@@ -103,7 +115,7 @@ def _receipt(call: Call, receipt: Receipt) -> Response:
 def verify(call: Call) -> Response:
     """`POST /api/elements/{layer}/{id}/verify` with If-Match"""
     layer, identity = call.path["layer"], call.path["id"]
-    reason = parameters.reason(call, read_object(call).get("reason"))
+    reason = parameters.reason(call, read_object(call, known=("reason",)).get("reason"))
     base = parameters.base_revision(call, layer, identity)
     done = elements.verify(call.district, call.user, layer, identity, base_revision=base, reason=reason)
     return _receipt(call, done)
@@ -112,13 +124,14 @@ def verify(call: Call) -> Response:
 def undo(call: Call) -> Response:
     """`POST /api/elements/{layer}/{id}/undo` with If-Match"""
     layer, identity = call.path["layer"], call.path["id"]
+    read_object(call, known=())
     base = parameters.base_revision(call, layer, identity)
     return _receipt(call, elements.undo(call.district, call.user, layer, identity, base_revision=base))
 
 
 def restore(call: Call) -> Response:
     """`POST /api/elements/{layer}/{id}/restore`, optionally `{"to_revision": n}`"""
-    body = read_object(call)
+    body = read_object(call, known=("to_revision", "reason"))
     to_revision = body.get("to_revision")
     if to_revision is not None and not (type(to_revision) is int and 1 <= to_revision < 2**31):
         raise InvalidInput("to_revision must be a whole number from 1", zh="版本号应为正整数。")

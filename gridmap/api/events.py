@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
 from gridmap.api import parameters
-from gridmap.api.calls import Call, GetDistrict, MethodNotAllowed, refusal
+from gridmap.api.calls import Call, GetDistrict, MethodNotAllowed, empty, refusal
 from gridmap.api.presence import documents_of
 from gridmap.errors import GridmapError
 from gridmap.services import accounts, changes, presence
@@ -42,8 +42,13 @@ class ChangeStream:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope)
         try:
+            if request.method == "OPTIONS":
+                await empty({"Allow": "GET, OPTIONS"})(scope, receive, send)
+                return
             if request.method != "GET":
-                raise MethodNotAllowed("only GET is answered here", zh="此地址只支持 GET。", allowed=["GET"])
+                raise MethodNotAllowed(
+                    "only GET is answered here", zh="此地址只支持 GET。", allowed=["GET", "OPTIONS"]
+                )
             call = await run_in_threadpool(self._call, request)
             since = _since(call)
             feed = changes.feed(call.district)
@@ -68,6 +73,7 @@ class ChangeStream:
 
     def _call(self, request: Request) -> Call:
         call = Call(request, self.get_district())
+        parameters.only(call, ("since",))
         accounts.require_settled(call.user)
         return call
 
@@ -144,6 +150,8 @@ def _change(news: Changes) -> bytes:
             "operation": one.operation.value,
             "operation_title": one.operation.title,
             "actor": one.actor,
+            "actor_name": news.called[one.actor],
+            "boxes": one.boxes,
         }
         for one in news.touches or ()
     ]

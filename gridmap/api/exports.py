@@ -67,5 +67,7 @@ def _headings(call: Call) -> Headings:
     value = parameters.text(call, "headings", Headings.IDS.value)
     known = {one.value: one for one in Headings}
     if value not in known:
-        raise parameters.BadParameter("headings", f"must be one of {', '.join(known)}", "只能是 ids 或 titles")
+        raise parameters.BadParameter(
+            "headings", f"must be one of {', '.join(known)}", "只能是 ids 或 titles"
+        )
     return known[value]

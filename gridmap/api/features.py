@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 from urllib.parse import urlencode
 
 from starlette.responses import Response
 
 from gridmap.api import bodies, parameters
-from gridmap.api.calls import Call, answer, empty, encoded
+from gridmap.api.calls import BadRequest, Call, answer, empty, encoded
 from gridmap.api.collections import GEOJSON, filter_names, link, seen_layer
-from gridmap.domain.elements import time_text
+from gridmap.api.parameters import BadParameter
+from gridmap.domain.elements import Source, time_text
 from gridmap.domain.layers import FieldType, Layer
 from gridmap.services import documents, elements
 from gridmap.services.elements import Receipt
 from gridmap.storage.elements import Query
+from gridmap.validation.attributes import clean_column
 
 DEFAULT_LIMIT = 100
 MAX_LIMIT = 10_000
@@ -65,15 +68,29 @@ def _equals(call: Call, layer: Layer) -> dict[str, str]:
 
 
 def _stored_text(layer: Layer, name: str, value: str) -> str:
-    """The text as the store compares it: a number in the form in which it was written."""
+    """The text as the store compares it: the value in the form in which it was written; raises BadParameter."""
+    if name == "source":
+        return _source(value)
     field = next((one for one in layer.fields if one.name == name), None)
-    if field is None or field.type not in (FieldType.INTEGER, FieldType.NUMBER):
+    if field is None or field.type is FieldType.TEXT:
         return value
-    try:
-        number = float(value)
-        return str(int(number)) if field.type is FieldType.INTEGER and number.is_integer() else repr(number)
-    except (ValueError, OverflowError):
-        return value
+    unbounded = dataclasses.replace(field, minimum=None, maximum=None, pattern=None, is_required=False)
+    [cleaned], problems = clean_column(unbounded, [value])
+    problems = [one for one in problems if not one.is_warning]
+    if cleaned is None or problems:
+        wrong = problems[0].message.removeprefix(f"“{field.title}”") if problems else "缺少值"
+        known = f": one of {', '.join(one.value for one in field.choices)}" if field.choices else ""
+        raise BadParameter(name, f"must be a {field.type.value}{known}, not {value!r}", wrong)
+    if isinstance(cleaned, bool):
+        return "true" if cleaned else "false"
+    return cleaned if isinstance(cleaned, str) else repr(cleaned)
+
+
+def _source(value: str) -> str:
+    known = [one.value for one in Source]
+    if value not in known:
+        raise BadParameter("source", f"must be one of {', '.join(known)}", f"应为 {'、'.join(known)} 之一")
+    return value
 
 
 def _page_links(call: Call, layer: Layer, limit: int, offset: int, total: int) -> list[dict[str, str]]:
@@ -113,11 +130,11 @@ def item(call: Call) -> Response:
     return answer(document, media_type=GEOJSON, headers=headers)
 
 
-# --- writing ---------------------------------------------------------------------------------------------
+# --- writing: each honours Idempotency-Key -----------------------------------------------------------------
 
 
 def create(call: Call) -> Response:
-    """`POST /ogc/collections/{layer}/items`, honours Idempotency-Key"""
+    """`POST /ogc/collections/{layer}/items`"""
     _refuse_parameters(call)
     layer, reason, key = call.path["layer"], parameters.reason(call), parameters.idempotency_key(call)
     call.district.catalogue.layer(layer)
@@ -133,12 +150,13 @@ def create(call: Call) -> Response:
 def replace(call: Call) -> Response:
     """`PUT /ogc/collections/{layer}/items/{id}` with If-Match: what is missing is cleared"""
     _refuse_parameters(call)
-    layer, identity, reason = call.path["layer"], call.path["id"], parameters.reason(call)
+    layer, identity = call.path["layer"], call.path["id"]
+    reason, key = parameters.reason(call), parameters.idempotency_key(call)
     body = bodies.read_feature(call)
     base = parameters.base_revision(call, layer, identity)
     done = elements.change(
         call.district, call.user, layer, identity,
-        base_revision=base, values=body.values, geometry=body.geometry, reason=reason,
+        base_revision=base, values=body.values, geometry=body.geometry, reason=reason, idempotency_key=key,
     )  # fmt: skip
     return _written(call, done)
 
@@ -146,12 +164,18 @@ def replace(call: Call) -> Response:
 def update(call: Call) -> Response:
     """`PATCH /ogc/collections/{layer}/items/{id}` with If-Match: what is missing stays, null clears"""
     _refuse_parameters(call)
-    layer, identity, reason = call.path["layer"], call.path["id"], parameters.reason(call)
+    layer, identity = call.path["layer"], call.path["id"]
+    reason, key = parameters.reason(call), parameters.idempotency_key(call)
     body = bodies.read_patch(call)
+    if body.is_empty:
+        raise BadRequest(
+            "the patch names neither properties nor a geometry",
+            zh="没有可保存的内容:请在“properties”中列出要改的字段,或给出“geometry”。",
+        )
     base = parameters.base_revision(call, layer, identity)
     done = elements.change(
         call.district, call.user, layer, identity,
-        base_revision=base, changes=body.values, geometry=body.geometry, reason=reason,
+        base_revision=base, changes=body.values, geometry=body.geometry, reason=reason, idempotency_key=key,
     )  # fmt: skip
     return _written(call, done)
 
@@ -159,9 +183,12 @@ def update(call: Call) -> Response:
 def delete(call: Call) -> Response:
     """`DELETE /ogc/collections/{layer}/items/{id}` with If-Match"""
     _refuse_parameters(call)
-    layer, identity, reason = call.path["layer"], call.path["id"], parameters.reason(call)
+    layer, identity = call.path["layer"], call.path["id"]
+    reason, key = parameters.reason(call), parameters.idempotency_key(call)
     base = parameters.base_revision(call, layer, identity)
-    done = elements.delete(call.district, call.user, layer, identity, base_revision=base, reason=reason)
+    done = elements.delete(
+        call.district, call.user, layer, identity, base_revision=base, reason=reason, idempotency_key=key
+    )
     return empty({"X-Gridmap-Sequence": str(done.element.sequence), "X-Gridmap-Warnings": _warnings(done)})
 
 
@@ -187,4 +214,3 @@ def _written(
 
 def _warnings(done: Receipt) -> str:
     return parameters.header_text(encoded([one[:100] for one in done.warnings[:_MAX_WARNINGS]]).decode())
-

@@ -22,7 +22,8 @@ class Assets(StaticFiles):
         response = await super().get_response(path, scope)
         is_versioned = b"v=" in scope.get("query_string", b"")
         response.headers["Cache-Control"] = (
-            f"public, max-age={_YEAR}, immutable" if is_versioned and response.status_code == 200 else "no-cache"
+            f"public, max-age={_YEAR}, immutable"
+            if is_versioned and response.status_code == 200
+            else "no-cache"
         )
         return response
-

@@ -12,16 +12,16 @@ from gridmap.api import bodies, parameters
 from gridmap.api.calls import BadRequest, Call, answer
 from gridmap.api.merging import base_revision
 from gridmap.domain.elements import Element
-from gridmap.services import access, documents, grids, neighbours
+from gridmap.services import access, documents, grids, lookup, neighbours
 from gridmap.services.grids import GridReceipt
 
 _MOST = 200
+_OPTIONS = ("dry_run", "propose", "reason")
 
 
 def listed(call: Call) -> Response:
     """`GET /api/grids/{layer}`"""
-    layer = call.district.catalogue.layer(call.path["layer"])
-    access.require_sight(call.district, call.user, layer)
+    layer = lookup.grid_layer(call.district, call.user, call.path["layer"])
     return answer(documents.grids_document(call.district, layer))
 
 
@@ -36,7 +36,8 @@ def border(call: Call) -> Response:
     `POST /api/grids/{layer}/border`: `{"id", "geometry", "base_revision"}`, a new outline for one grid; or
     `{"first", "second", "geometry", "base_revisions"}`, a line as the common border of two.
     """
-    body = bodies.read_object(call, bodies.FEATURE_TYPES)
+    known = ("id", "base_revision", "first", "second", "base_revisions", "geometry", *_OPTIONS)
+    body = bodies.read_object(call, bodies.FEATURE_TYPES, known=known)
     drawn, rest = bodies.geometry_of(body.get("geometry")), _options(call, body)
     layer = call.path["layer"]
     if "first" in body:
@@ -55,7 +56,8 @@ def border(call: Call) -> Response:
 
 def split(call: Call) -> Response:
     """`POST /api/grids/{layer}/split`: `{"id", "geometry", "base_revision", "names", "codes"}`"""
-    body = bodies.read_object(call, bodies.FEATURE_TYPES)
+    known = ("id", "base_revision", "geometry", "names", "codes", *_OPTIONS)
+    body = bodies.read_object(call, bodies.FEATURE_TYPES, known=known)
     line: BaseGeometry = bodies.geometry_of(body.get("geometry"))
     done = grids.split(
         call.district, call.user, call.path["layer"], bodies.text_of(body, "id"), line,
@@ -67,7 +69,8 @@ def split(call: Call) -> Response:
 
 def merge(call: Call) -> Response:
     """`POST /api/grids/{layer}/merge`: `{"ids", "base_revisions", "into", "name", "code"}`"""
-    body = bodies.read_object(call)
+    known = ("ids", "base_revisions", "into", "name", "code", *_OPTIONS)
+    body = bodies.read_object(call, known=known)
     into, name, code = (
         bodies.text_of(body, one) if body.get(one) is not None else None for one in ("into", "name", "code")
     )
@@ -80,7 +83,7 @@ def merge(call: Call) -> Response:
 
 def renumber(call: Call) -> Response:
     """`POST /api/grids/{layer}/renumber`: `{"prefix"}`; the receipt has the old codes too"""
-    body = bodies.read_object(call)
+    body = bodies.read_object(call, known=("prefix", *_OPTIONS))
     rest = _options(call, body)
     rest.pop("propose")
     layer = call.path["layer"]
@@ -92,7 +95,7 @@ def renumber(call: Call) -> Response:
 
 def undo(call: Call) -> Response:
     """`POST /api/grids/{layer}/undo`: `{"sequence"}`, the commit of a grid edit"""
-    body = bodies.read_object(call)
+    body = bodies.read_object(call, known=("sequence",))
     sequence = base_revision(body, "sequence")
     if not sequence:
         raise BadRequest("'sequence' is missing", zh="缺少要撤销的提交编号。", member="sequence")

@@ -14,6 +14,7 @@ from gridmap.errors import PermissionDenied
 from gridmap.services import documents, merging, proposals
 
 _MAX_REVISION = 2**31
+_MEMBERS = ("type", "id", "base_revision", "properties", "geometry", "choices", "reason")
 
 
 def merge(call: Call) -> Response:
@@ -21,17 +22,20 @@ def merge(call: Call) -> Response:
     `POST /api/elements/{layer}/{id}/merge`: `{"base_revision", "properties", "geometry", "choices", "reason"}`
 
     Answers a receipt with `merged_fields`, or 409 with the three states. Sent twice, it is stored once: a state
-    that is there already is no change. A 403 says with `may_propose` that the change can be proposed.
+    that is there already is no change, and `Idempotency-Key` brings the first answer again. A 403 says with
+    `may_propose` that the change can be proposed.
     """
     layer, identity = call.path["layer"], call.path["id"]
-    document = bodies.read_object(call, bodies.PATCH_TYPES)
+    document = bodies.read_object(call, bodies.PATCH_TYPES, known=_MEMBERS)
     body = bodies.read_patch(call)
     reason = parameters.reason(call, document.get("reason"))
+    key = parameters.idempotency_key(call)
     base, picks = base_revision(document), _choices(document)
     try:
         done = merging.save(
             call.district, call.user, layer, identity,
-            base_revision=base, changes=body.values, geometry=body.geometry, choices=picks, reason=reason,
+            base_revision=base, changes=body.values, geometry=body.geometry, choices=picks,
+            reason=reason, idempotency_key=key,
         )  # fmt: skip
     except PermissionDenied as error:
         error.facts["may_propose"] = proposals.may_propose(

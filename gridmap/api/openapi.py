@@ -15,6 +15,7 @@ from gridmap.api.collections import (
     SCHEMA,
     TITLE,
     filter_names,
+    nullable_names,
     plain_request,
     property_schemas,
     required_names,
@@ -28,7 +29,13 @@ Document = dict[str, Any]
 
 _JSON = "application/json"
 _NOT_IN_OPENAPI_30 = ("x-ogc-role",)
-_COORDINATES: dict[str, int] = {"Point": 1, "LineString": 2, "MultiLineString": 3, "Polygon": 3, "MultiPolygon": 4}
+_COORDINATES: dict[str, int] = {
+    "Point": 1,
+    "LineString": 2,
+    "MultiLineString": 3,
+    "Polygon": 3,
+    "MultiPolygon": 4,
+}
 
 
 def document(call: Call) -> Response:
@@ -63,7 +70,9 @@ def _paths(layers: list[Layer]) -> Document:
         "/tileMatrixSets/WebMercatorQuad": _get("webMercatorQuad", "瓦片矩阵集", "通用"),
         "/tiles": _get("datasetTilesets", "瓦片集列表", "通用"),
         "/tiles/WebMercatorQuad": _get("datasetTileset", "瓦片集", "通用"),
-        "/tiles/WebMercatorQuad/{tileMatrix}/{tileRow}/{tileCol}": _tile("datasetTile", "通用", _ref("collections")),
+        "/tiles/WebMercatorQuad/{tileMatrix}/{tileRow}/{tileCol}": _tile(
+            "datasetTile", "通用", _ref("collections")
+        ),
     }
     for layer in layers:
         paths |= _layer_paths(layer)
@@ -96,12 +105,14 @@ def _layer_paths(layer: Layer) -> Document:
         f"{base}/items/{{featureId}}": {"parameters": [_ref("featureId")], **_item_operations(layer, one)},
         f"{base}/tiles": _get(f"{layer.id}.tilesets", "瓦片集列表", tag),
         f"{base}/tiles/WebMercatorQuad": _get(f"{layer.id}.tileset", "瓦片集", tag),
-        f"{base}/tiles/WebMercatorQuad/{{tileMatrix}}/{{tileRow}}/{{tileCol}}": _tile(f"{layer.id}.tile", tag),
+        f"{base}/tiles/WebMercatorQuad/{{tileMatrix}}/{{tileRow}}/{{tileCol}}": _tile(
+            f"{layer.id}.tile", tag
+        ),
     }
 
 
 def _item_operations(layer: Layer, one: Document) -> Document:
-    tag, writing = layer.title, _refs("ifMatch", "csrf", "reason")
+    tag, writing = layer.title, _refs("ifMatch", "idempotencyKey", "csrf", "reason")
     patch = "application/merge-patch+json"
     return {
         "get": {
@@ -123,7 +134,10 @@ def _item_operations(layer: Layer, one: Document) -> Document:
         "delete": {
             **_operation(f"{layer.id}.delete", "删除要素", tag),
             "parameters": writing,
-            "responses": {"204": {"description": "已删除"}, "default": {"$ref": "#/components/responses/problem"}},
+            "responses": {
+                "204": {"description": "已删除"},
+                "default": {"$ref": "#/components/responses/problem"},
+            },
         },
     }
 
@@ -141,7 +155,9 @@ def _tile(identity: str, tag: str, *extra: Document) -> Document:
     responses = _responses("200", "矢量瓦片", MVT, {"type": "string", "format": "binary"})
     responses["304"] = {"description": "未变化"}
     parameters = [*_refs("tileMatrix", "tileRow", "tileCol"), *extra]
-    return {"get": {**_operation(identity, "矢量瓦片", tag), "parameters": parameters, "responses": responses}}
+    return {
+        "get": {**_operation(identity, "矢量瓦片", tag), "parameters": parameters, "responses": responses}
+    }
 
 
 def _responses(status: str, description: str, media_type: str, schema: Document) -> Document:
@@ -175,7 +191,7 @@ def _filter(layer: Layer, name: str) -> Document:
 def _components(call: Call, layers: list[Layer]) -> Document:
     schemas: Document = {"problem": _problem()}
     for layer in layers:
-        schemas[layer.id] = _feature(layer)
+        schemas[layer.id] = _feature(layer, nullable_names(layer, call.user))
         schemas[f"{layer.id}.collection"] = _feature_collection(layer)
     return {
         "securitySchemes": {
@@ -205,12 +221,14 @@ def _problem() -> Document:
     return {"type": "object", "required": list(properties), "properties": properties}
 
 
-def _feature(layer: Layer) -> Document:
+def _feature(layer: Layer, nullable: frozenset[str]) -> Document:
     properties = {
-        name: {key: value for key, value in one.items() if key not in _NOT_IN_OPENAPI_30} | {"nullable": True}
+        name: {key: value for key, value in one.items() if key not in _NOT_IN_OPENAPI_30}
         for name, one in property_schemas(layer).items()
     }
-    for one in properties.values():
+    for name in nullable:
+        one = properties[name]
+        one["nullable"] = True
         if "enum" in one:
             one["enum"] = [*one["enum"], None]
     return {
@@ -234,7 +252,10 @@ def _geometry(kind: GeometryType) -> Document:
             {
                 "type": "object",
                 "required": ["type", "coordinates"],
-                "properties": {"type": {"type": "string", "enum": [name]}, "coordinates": _nested(_COORDINATES[name])},
+                "properties": {
+                    "type": {"type": "string", "enum": [name]},
+                    "coordinates": _nested(_COORDINATES[name]),
+                },
             }
             for name in sorted(kind.accepted)
         ]
@@ -264,11 +285,24 @@ def _feature_collection(layer: Layer) -> Document:
 
 
 def _query(name: str, description: str, schema: Document, **more: Any) -> Document:
-    return {"name": name, "in": "query", "description": description, "required": False, "schema": schema, **more}
+    return {
+        "name": name,
+        "in": "query",
+        "description": description,
+        "required": False,
+        "schema": schema,
+        **more,
+    }
 
 
 def _header(name: str, description: str) -> Document:
-    return {"name": name, "in": "header", "description": description, "required": False, "schema": {"type": "string"}}
+    return {
+        "name": name,
+        "in": "header",
+        "description": description,
+        "required": False,
+        "schema": {"type": "string"},
+    }
 
 
 def _in_path(name: str, description: str, schema: Document) -> Document:
@@ -293,7 +327,7 @@ def _parameters() -> Document:
         "tileRow": _in_path("tileRow", "行", whole),
         "tileCol": _in_path("tileCol", "列", whole),
         "ifMatch": _header("If-Match", "所依据的版本(实体标签);缺少时 428,过期时 412"),
-        "idempotencyKey": _header("Idempotency-Key", "同一编号的重复提交只执行一次"),
+        "idempotencyKey": _header("Idempotency-Key", "同一编号的重复提交只执行一次,并答复首次保存的版本"),
         "csrf": _header("X-Gridmap", "浏览器会话写入时须为 1;令牌不需要"),
         "reason": _header("X-Gridmap-Reason", "修改说明(百分号编码的 UTF-8)"),
     }

@@ -9,13 +9,16 @@ from starlette.responses import FileResponse, Response
 from gridmap.api import bodies
 from gridmap.api.calls import Call, Handler, answer, empty
 from gridmap.domain.elements import time_text
+from gridmap.services import names
 from gridmap.services.packs import shelf
 from gridmap.services.packs.shelf import Pack, Started
 
 
 def listed(call: Call) -> Response:
     """`GET /api/packs`"""
-    return answer({"packs": [_document(call, one) for one in shelf.list_packs(call.district, call.user)]})
+    found = shelf.list_packs(call.district, call.user)
+    called = names.of(call.district, [one.created_by for one in found])
+    return answer({"packs": [_document(call, one, called) for one in found]})
 
 
 def start(call: Call) -> Response:
@@ -48,13 +51,14 @@ def fetch(call: Call) -> Response:
 
 def _started(call: Call, started: Started) -> Response:
     if started.pack is not None:
-        return answer({"pack": _document(call, started.pack)})
+        called = names.of(call.district, [started.pack.created_by])
+        return answer({"pack": _document(call, started.pack, called)})
     assert started.job is not None
     location = call.url(f"/api/jobs/{started.job.id}")
     return answer({"job": started.job.id}, status=202, headers={"Location": location})
 
 
-def _document(call: Call, pack: Pack) -> dict[str, Any]:
+def _document(call: Call, pack: Pack, called: dict[str, str]) -> dict[str, Any]:
     return {
         "id": pack.id,
         "title": pack.title,
@@ -69,6 +73,7 @@ def _document(call: Call, pack: Pack) -> dict[str, Any]:
             for one in pack.files
         ],
         "created_by": pack.created_by,
+        "created_by_name": called[pack.created_by],
         "created_at": time_text(pack.created_at),
     }  # fmt: skip
 

@@ -6,18 +6,25 @@ import math
 import re
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
-from urllib.parse import quote, unquote
+from urllib.parse import quote, unquote_to_bytes
 
 from gridmap.api.calls import BadRequest, Call
 from gridmap.domain.elements import parse_time
 from gridmap.domain.privacy import find_personal_data
 from gridmap.errors import InvalidInput
-from gridmap.services import access, elements
+from gridmap.services import access, elements, lookup
 
 CRS84 = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
 # GeoJSON's own coordinate system under the names that clients send
 _CRS84_NAMES = frozenset(
-    {CRS84, CRS84.replace("http:", "https:"), "urn:ogc:def:crs:OGC:1.3:CRS84", "[OGC:CRS84]", "OGC:CRS84", "CRS84"}
+    {
+        CRS84,
+        CRS84.replace("http:", "https:"),
+        "urn:ogc:def:crs:OGC:1.3:CRS84",
+        "[OGC:CRS84]",
+        "OGC:CRS84",
+        "CRS84",
+    }
 )
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
 _WHOLE = re.compile(r"\d{1,10}", re.ASCII)
@@ -63,9 +70,20 @@ def text(call: Call, name: str, default: str = "") -> str:
     return value
 
 
-def names(call: Call, name: str) -> list[str]:
-    """A comma-separated list of layer ids; empty when the parameter is missing."""
-    return [one for one in (part.strip() for part in _long_text(call, name).split(",")) if one]
+def layers(call: Call, name: str = "layers") -> list[str]:
+    """
+    Ids of layers, separated by commas; empty when the parameter is missing.
+
+    Raises
+    ------
+    NotFound, PermissionDenied
+        One is not in the catalogue, or the user may not see it.
+    """
+    named = [one for one in (part.strip() for part in _long_text(call, name).split(",")) if one]
+    found = [call.district.catalogue.layer(one) for one in named]
+    for one in found:
+        access.require_seen(call.district, call.user, one)
+    return [one.id for one in found]
 
 
 def _long_text(call: Call, name: str) -> str:
@@ -103,7 +121,9 @@ def whole(
     if value is None:
         return default
     if not _WHOLE.fullmatch(value) or int(value) < least or (int(value) > most and not clamps):
-        raise BadParameter(name, f"must be a whole number from {least} to {most}", f"应为 {least} 至 {most} 的整数")
+        raise BadParameter(
+            name, f"must be a whole number from {least} to {most}", f"应为 {least} 至 {most} 的整数"
+        )
     return min(int(value), most)
 
 
@@ -118,11 +138,15 @@ def box(call: Call, name: str = "bbox") -> tuple[float, float, float, float] | N
         return None
     numbers = [_float(part.strip()) for part in value[:400].split(",")]
     if len(numbers) not in (4, 6) or None in numbers:
-        raise BadParameter(name, "must be 4 or 6 numbers, west,south,east,north", "应为 4 或 6 个数字:西,南,东,北")
+        raise BadParameter(
+            name, "must be 4 or 6 numbers, west,south,east,north", "应为 4 或 6 个数字:西,南,东,北"
+        )
     half = len(numbers) // 2
     west, south, east, north = (float(one or 0.0) for one in (*numbers[:2], *numbers[half : half + 2]))
     if west > east or south > north:
-        raise BadParameter(name, "has its corners swapped or crosses the antimeridian", "的角点顺序有误或跨越 180° 经线")
+        raise BadParameter(
+            name, "has its corners swapped or crosses the antimeridian", "的角点顺序有误或跨越 180° 经线"
+        )
     return west, south, east, north
 
 
@@ -131,7 +155,9 @@ def time(call: Call, name: str) -> datetime:
     value = text(call, name)
     found = _instant(value)
     if found is None:
-        raise BadParameter(name, "must be a time like 2026-03-01T08:00:00Z", "应为时间,如 2026-03-01T08:00:00+08:00")
+        raise BadParameter(
+            name, "must be a time like 2026-03-01T08:00:00Z", "应为时间,如 2026-03-01T08:00:00+08:00"
+        )
     return found
 
 
@@ -178,16 +204,15 @@ _LAST_DAY = datetime(9999, 12, 31, tzinfo=UTC)
 
 
 def grid(call: Call, name: str = "grid") -> tuple[str, str] | None:
-    """`layer:code` of a grid whose layer the user sees; None when the parameter is missing."""
+    """`layer:code` of a grid that is there and that the user sees; None when the parameter is missing."""
     value = text(call, name)
     if not value:
         return None
     layer_id, colon, code = value.partition(":")
     if not layer_id or not colon or not code:
         raise BadParameter(name, "must be layer:code", "应为“网格图层:编码”")
-    layer = call.district.catalogue.layer(layer_id)
-    access.require_sight(call.district, call.user, layer)
-    return layer.id, code
+    lookup.require_grid(call.district, call.user, layer_id, code)
+    return layer_id, code
 
 
 def require_crs84(call: Call, *parameters: str) -> None:
@@ -254,7 +279,8 @@ def idempotency_key(call: Call) -> str | None:
     value = call.request.headers.get("idempotency-key")
     if value is not None and not _IDEMPOTENCY_KEY.fullmatch(value):
         raise BadRequest(
-            "Idempotency-Key must be 1 to 200 visible ASCII characters", zh="请求头 Idempotency-Key 格式有误。"
+            "Idempotency-Key must be 1 to 200 visible ASCII characters",
+            zh="请求头 Idempotency-Key 格式有误。",
         )
     return value
 
@@ -268,17 +294,30 @@ def reason(call: Call, stated: object = None) -> str:
     InvalidInput
         It is too long, or holds personal data.
     """
-    value = stated if isinstance(stated, str) else unquote(call.request.headers.get("x-gridmap-reason", ""))
-    value = value.strip()
+    if stated is not None and not isinstance(stated, str):
+        raise BadRequest("a reason is a text", zh="修改说明应为文字。")
+    value = (_reason_header(call) if stated is None else stated).strip()
     if len(value) > _MAX_REASON or _CONTROL.search(value):
         raise InvalidInput(
-            f"a reason has at most {_MAX_REASON} plain characters", zh=f"修改说明最多 {_MAX_REASON} 个字。"
+            f"a reason has at most {_MAX_REASON} plain characters",
+            zh=f"修改说明最多 {_MAX_REASON} 个字,不含控制字符。",
         )
     if find_personal_data(value):
         raise InvalidInput(
             "the reason seems to hold personal data", zh="修改说明中疑似含有个人信息,请删除后再提交。"
         )
     return value
+
+
+def _reason_header(call: Call) -> str:
+    """What the header says: UTF-8, percent-encoded or as it is; headers come as if they were Latin-1."""
+    try:
+        return unquote_to_bytes(call.request.headers.get("x-gridmap-reason", "").encode("latin-1")).decode()
+    except UnicodeError:
+        raise BadRequest(
+            "X-Gridmap-Reason must be percent-encoded UTF-8",
+            zh="请求头 X-Gridmap-Reason(修改说明)应为百分号编码的 UTF-8。",
+        ) from None
 
 
 def header_text(value: str) -> str:

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from gridmap.api import parameters
 from gridmap.api.calls import Call, answer
 from gridmap.domain.elements import time_text
-from gridmap.services import access, comparing, documents
+from gridmap.services import access, comparing, documents, names
 from gridmap.services.comparing import Comparison, Difference
 
 _MOST_COMMITS = 200
@@ -19,14 +19,16 @@ _MOST_SHOWN = 2_000
 
 def timeline(call: Call) -> Response:
     """`GET /api/timeline?layers=&limit=`: from when on there is a history, and the newest commits"""
-    layers = parameters.names(call, "layers")
+    layers = parameters.layers(call)
     limit = parameters.whole(call, "limit", default=_MOST_COMMITS, least=1, most=_MOST_COMMITS, clamps=True)
     found = comparing.commits(call.district, call.user, layers=layers, limit=limit)
+    called = names.of(call.district, [one.actor for one in found])
     commits = [
         {
             "sequence": one.sequence,
             "at": time_text(one.at),
             "actor": one.actor,
+            "actor_name": called[one.actor],
             "reason": one.reason,
             "layers": [call.district.catalogue.layer(name).title for name in one.layers],
             "count": one.count,
@@ -41,7 +43,7 @@ def compare(call: Call) -> Response:
     """`GET /api/compare?layers=&from=&to=`: what was added, removed, moved and changed between two times"""
     since = parameters.time(call, "from")
     until = parameters.time(call, "to") if "to" in call.request.query_params else None
-    wanted = parameters.names(call, "layers")
+    wanted = parameters.layers(call)
     if not wanted:
         wanted = [one.id for one in access.visible_layers(call.district, call.user) if not one.is_basemap]
     found = [comparing.compare(call.district, call.user, one, since, until) for one in wanted]

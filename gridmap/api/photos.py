@@ -9,7 +9,7 @@ from starlette.responses import Response
 from gridmap.api import bodies
 from gridmap.api.calls import Call, answer, empty
 from gridmap.domain.elements import time_text
-from gridmap.services import photos
+from gridmap.services import names, photos
 from gridmap.storage.photos import Photo
 
 _TYPES = ("image/jpeg", "image/png")
@@ -18,7 +18,8 @@ _TYPES = ("image/jpeg", "image/png")
 def listed(call: Call) -> Response:
     """`GET /api/elements/{layer}/{id}/photos`"""
     found = photos.listed(call.district, call.user, call.path["layer"], call.path["id"])
-    return answer({"photos": [_document(one) for one in found]})
+    called = names.of(call.district, [one.created_by for one in found])
+    return answer({"photos": [_document(one, called) for one in found]})
 
 
 def add(call: Call) -> Response:
@@ -27,7 +28,8 @@ def add(call: Call) -> Response:
     layer, identity = call.path["layer"], call.path["id"]
     made = photos.add(call.district, call.user, layer, identity, call.body)
     location = call.url(f"/api/elements/{layer}/{identity}/photos/{made.id}")
-    return answer(_document(made), status=201, headers={"Location": location})
+    called = names.of(call.district, [made.created_by])
+    return answer(_document(made, called), status=201, headers={"Location": location})
 
 
 def shown(call: Call) -> Response:
@@ -45,7 +47,7 @@ def delete(call: Call) -> Response:
     return empty()
 
 
-def _document(one: Photo) -> dict[str, Any]:
+def _document(one: Photo, called: dict[str, str]) -> dict[str, Any]:
     return {
         "id": one.id,
         "width": one.width,
@@ -53,4 +55,5 @@ def _document(one: Photo) -> dict[str, Any]:
         "size": one.size,
         "created_at": time_text(one.created_at),
         "created_by": one.created_by,
+        "created_by_name": called[one.created_by],
     }

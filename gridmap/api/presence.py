@@ -19,19 +19,19 @@ _CLIENT = re.compile(r"[0-9A-Za-z-]{8,36}", re.ASCII)
 
 def be(call: Call) -> Response:
     """`POST /api/presence`: `{"client", "layer", "id", "editing", "lon", "lat"}`; answers who is there"""
-    body = bodies.read_object(call)
+    body = bodies.read_object(call, known=("client", "layer", "id", "editing", "lon", "lat"))
     layer, element = (bodies.text_of(body, name) if body.get(name) else None for name in ("layer", "id"))
     user = _somebody(call)
     found = presence.be(
         call.district, user, _client(body),
-        layer_id=layer, element_id=element, is_editing=body.get("editing") is True, place=_place(body),
+        layer_id=layer, element_id=element, is_editing=_is_editing(body), place=_place(body),
     )  # fmt: skip
     return answer({"people": documents_of(user, found)})
 
 
 def leave(call: Call) -> Response:
     """`DELETE /api/presence`: `{"client"}`"""
-    presence.leave(call.district, _somebody(call), _client(bodies.read_object(call)))
+    presence.leave(call.district, _somebody(call), _client(bodies.read_object(call, known=("client",))))
     return empty()
 
 
@@ -65,6 +65,15 @@ def _client(body: Any) -> str:
             "'client' must be 8 to 36 letters and digits", zh="窗口编号格式有误。", member="client"
         )
     return name
+
+
+def _is_editing(body: Any) -> bool:
+    value = body.get("editing", False)
+    if not isinstance(value, bool):
+        raise BadRequest(
+            "'editing' must be true or false", zh="“editing”应为 true 或 false。", member="editing"
+        )
+    return value
 
 
 def _place(body: Any) -> tuple[float, float] | None:

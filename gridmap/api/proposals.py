@@ -13,10 +13,11 @@ from gridmap.api.merging import base_revision
 from gridmap.api.parameters import BadParameter
 from gridmap.domain.elements import Element, time_text
 from gridmap.errors import GridmapError
-from gridmap.services import documents, proposals
+from gridmap.services import documents, names, proposals
 from gridmap.services.problems import chinese
 from gridmap.storage.proposals import Proposal, State
 
+_MEMBERS = ("type", "layer", "id", "base_revision", "properties", "geometry", "reason")
 _BOXES = {"inbox": proposals.inbox, "sent": proposals.sent}
 
 
@@ -26,12 +27,13 @@ def listed(call: Call) -> Response:
     if box not in _BOXES:
         raise BadParameter("box", "must be inbox or sent", "应为 inbox 或 sent")
     found = _BOXES[box](call.district, call.user)
-    return answer({"proposals": [_document(call, one) for one in found]})
+    called = _people(call, found)
+    return answer({"proposals": [_document(call, one, called) for one in found]})
 
 
 def propose(call: Call) -> Response:
     """`POST /api/proposals`: `{"layer", "id", "base_revision", "properties", "geometry", "reason"}`"""
-    document = bodies.read_object(call, bodies.PATCH_TYPES)
+    document = bodies.read_object(call, bodies.PATCH_TYPES, known=_MEMBERS)
     layer, identity = bodies.text_of(document, "layer"), bodies.text_of(document, "id")
     body = bodies.read_patch(call)
     made = proposals.propose_change(
@@ -76,14 +78,19 @@ def withdraw(call: Call) -> Response:
 
 
 def _answer(call: Call) -> str:
-    return parameters.reason(call, bodies.read_object(call).get("answer"))
+    return parameters.reason(call, bodies.read_object(call, known=("answer",)).get("answer"))
 
 
 def _features(call: Call, states: Sequence[Element]) -> list[dict[str, Any]]:
     return [{**documents.feature(call.district, one), "layer": one.layer} for one in states]
 
 
-def _document(call: Call, one: Proposal) -> dict[str, Any]:
+def _people(call: Call, found: Sequence[Proposal]) -> dict[str, str]:
+    return names.of(call.district, [who for one in found for who in (one.created_by, one.decided_by)])
+
+
+def _document(call: Call, one: Proposal, called: dict[str, str] | None = None) -> dict[str, Any]:
+    called = _people(call, [one]) if called is None else called
     return {
         "id": one.id,
         "kind": one.kind,
@@ -93,10 +100,12 @@ def _document(call: Call, one: Proposal) -> dict[str, Any]:
         "reason": one.reason,
         "elements": [*one.own_ids, *one.their_ids],
         "created_by": one.created_by,
+        "created_by_name": called[one.created_by],
         "created_at": time_text(one.created_at),
         "state": one.state.value,
         "state_title": one.state.title,
         "decided_by": one.decided_by,
+        "decided_by_name": called[one.decided_by] if one.decided_by else None,
         "decided_at": time_text(one.decided_at),
         "answer": one.answer,
         "sequence": one.sequence,

@@ -22,6 +22,7 @@ from gridmap.services import coverage_exports, runs, scenarios, siting
 from gridmap.services.questions import parse_question
 
 MOST_AT_ONCE = 2
+_MEMBERS = ("name", "note", "changes", "question")
 _turns = threading.BoundedSemaphore(MOST_AT_ONCE)
 
 
@@ -36,7 +37,7 @@ def listed(call: Call) -> Response:
 
 def create(call: Call) -> Response:
     """`POST /api/scenarios` with name, note, changes, question"""
-    body = read_object(call)
+    body = read_object(call, known=_MEMBERS)
     question = parse_question(_object(body, "question"), now=call.district.clock())
     made = scenarios.save(
         call.district, call.user, text_of(body, "name"), parse_changes(body.get("changes")), question,
@@ -58,7 +59,7 @@ def shown(call: Call) -> Response:
 
 def replace(call: Call) -> Response:
     """`PUT /api/scenarios/{id}` with revision and what changes: name, note, changes, question"""
-    body = read_object(call)
+    body = read_object(call, known=("revision", *_MEMBERS))
     revision = body.get("revision")
     if type(revision) is not int:
         raise RevisionRequired("revision is missing", zh="缺少方案的版本号,请重新打开方案后再试。")
@@ -85,7 +86,7 @@ def remove(call: Call) -> Response:
 
 def apply(call: Call) -> Response:
     """`POST /api/scenarios/{id}/apply`, optionally with values of added points by index"""
-    values = _object(read_object(call), "values")
+    values = _object(read_object(call, known=("values",)), "values")
     if not all(isinstance(one, dict) for one in values.values()):
         raise BadRequest(
             "values must be objects by index", zh="“values”应为按序号给出的属性。", member="values"

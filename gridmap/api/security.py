@@ -106,9 +106,11 @@ class SecurityHeaders:
                     given.setdefault(name, value)
             await send(message)
 
-        if is_data and _climbs(scope["path"]):
+        if _is_odd(scope["path"]) and is_below(_plain(scope), settings, "/api", "/ogc", "/assets"):
             # Streamlit would refuse it too, but not as a problem document
-            error = BadRequest("the path climbs or holds control characters", zh="地址格式有误。")
+            error = BadRequest(
+                "the path climbs, begins with two slashes or holds control characters", zh="地址格式有误。"
+            )
             await refusal(error)(scope, receive, with_headers)
         else:
             await self.app(scope, receive, with_headers)
@@ -127,8 +129,14 @@ class SecurityHeaders:
         return headers
 
 
-def _climbs(path: str) -> bool:
-    return not path.isprintable() or ".." in path.replace("\\", "/").split("/")
+def _is_odd(path: str) -> bool:
+    climbs = ".." in path.replace("\\", "/").split("/")
+    return climbs or not path.isprintable() or path.startswith("//")
+
+
+def _plain(scope: Scope) -> Scope:
+    """The request as if its path began with one slash."""
+    return {**scope, "path": f"/{scope['path'].lstrip('/')}"}
 
 
 def is_below(scope: Scope, settings: Settings | None, *prefixes: str) -> bool:
@@ -144,4 +152,3 @@ def local_path(scope: Scope, settings: Settings | None) -> str | None:
     if not base:
         return path
     return path[len(base) :] or "/" if path == base or path.startswith(f"{base}/") else None
-

@@ -21,9 +21,12 @@ def sign_in(call: Call) -> Response:
     No header of ours is asked for, since nobody is signed in yet: the content type guards it.
     """
     _require_json_type(call)
-    body = read_object(call)
+    body = read_object(call, known=("username", "password"))
     signed = accounts.sign_in(
-        call.district, text_of(body, "username"), text_of(body, "password", max_length=1000), address=call.address
+        call.district,
+        text_of(body, "username"),
+        text_of(body, "password", max_length=1000),
+        address=call.address,
     )
     response = answer({"user": documents.user_document(signed.user)})
     set_cookie(call, response, signed.key)
@@ -47,7 +50,7 @@ def sign_out(call: Call) -> Response:
 
 def change_password(call: Call) -> Response:
     """`POST /api/session/password`: other sessions of the account end, this one goes on."""
-    user, body = call.user, read_object(call)
+    user, body = call.user, read_object(call, known=("old", "new"))
     old, new = text_of(body, "old", max_length=1000), text_of(body, "new", max_length=1000)
     accounts.change_password(call.district, user, old, new, key=call.session_key or "")
     return empty()

@@ -37,7 +37,7 @@ def dataset_tile(call: Call) -> Response:
     parameters.only(call, ("f", "collections", "datetime"))
     parameters.require_json(call)
     _require_set(call)
-    wanted = parameters.names(call, "collections")
+    wanted = parameters.layers(call, "collections")
     return _tile(call, wanted or [one.id for one in access.visible_layers(call.district, call.user)])
 
 
@@ -134,7 +134,7 @@ def _described(call: Call, base: str, title: str, layers: list[Layer]) -> Respon
 
 def _layer(layer: Layer) -> Document:
     known = property_schemas(layer)
-    names = ["code", "name", *([layer.symbol_rule.field] if layer.symbol_rule else [])]
+    names = ["code", "name", *(layer.symbol_rule.fields if layer.symbol_rule else [])]
     return {
         "id": layer.id,
         "title": layer.title,

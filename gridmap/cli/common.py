@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import functools
 import json
+import sqlite3
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import click
+from sqlalchemy.exc import DBAPIError
 
 import gridmap
 from gridmap.domain.roles import Role, User
-from gridmap.errors import GridmapError
+from gridmap.errors import GridmapError, StateConflict, Unavailable
 from gridmap.services.district import District, open_district
 from gridmap.services.problems import problem
 from gridmap.settings import load_settings
@@ -64,8 +66,28 @@ def refusals(command: Callable[..., Any]) -> Callable[..., Any]:
                 click.echo(json.dumps(problem(error), ensure_ascii=False, indent=2, default=str))
             say(f"未完成:{error.chinese()}\n{error}")
             sys.exit(REFUSED)
+        except (OSError, DBAPIError, sqlite3.Error) as error:
+            refused = _beyond(error)
+            if options.get("as_json"):
+                click.echo(json.dumps(problem(refused), ensure_ascii=False, indent=2, default=str))
+            say(f"未完成:{refused.chinese()}\n{refused}")
+            sys.exit(REFUSED)
 
     return run
+
+
+def _beyond(error: OSError | DBAPIError | sqlite3.Error) -> GridmapError:
+    """What a file or the database refused, in our words."""
+    if isinstance(error, OSError):
+        name, why = error.filename or "", error.strerror or str(error)
+        return StateConflict(
+            f"{name}: {why}", zh=f"无法读写“{name}”:{why}。请检查路径和权限。", path=str(name)
+        )
+    why = str(error.orig) if isinstance(error, DBAPIError) else str(error)
+    return Unavailable(
+        f"the database does not answer as it should: {why}",
+        zh=f"数据库无法使用:{why}。请运行 gridmap doctor 检查。",
+    )
 
 
 @contextmanager

@@ -57,6 +57,7 @@ def coverage_command(
 ) -> None:
     """How well points cover demand; with --run, whether a run file still gives the same figures."""
     if run_file is not None:
+        _refuse_beside_run(given, file, gaps)
         _rerun(run_file, as_json)
         return
     _require(given, _NEEDED)
@@ -75,6 +76,15 @@ def coverage_command(
     for warning in report.warnings:
         say(f"提醒:{warning}")
     answer(report.document(), coverage_exports.figures_text(report), as_json=as_json)
+
+
+def _refuse_beside_run(given: dict[str, Any], file: Path | None, gaps: bool) -> None:
+    others = [name for name, value in {**given, "to": file, "gaps": gaps}.items() if value]
+    if others:
+        names = ", ".join(f"--{name.replace('_', '-')}" for name in others)
+        raise click.UsageError(
+            f"--run asks what the run file asked; leave out {names} (--run 不能与其他选项同用)"
+        )
 
 
 def _rerun(file: Path, as_json: bool) -> None:
@@ -109,6 +119,12 @@ def _rerun(file: Path, as_json: bool) -> None:
 @click.option("--movable", is_flag=True, help="Today's points may go elsewhere too.")
 @click.option("--closable", type=click.IntRange(0), default=0, show_default=True,
               help="How many of today's points, the weakest, may be placed anew.")  # fmt: skip
+@click.option("--covers", type=click.IntRange(1), default=1, show_default=True,
+              help="Points that people must have within the threshold to count (mclp, lscp).")  # fmt: skip
+@click.option("--backup", type=click.FloatRange(0.0, 1.0), default=1.0, show_default=True,
+              help="With --covers: share that counts at the last of them, the rest at the first (mclp).")  # fmt: skip
+@click.option("--capacity", type=click.FloatRange(1.0), metavar="PEOPLE",
+              help="Most people that a point serves (mclp, p-median).")  # fmt: skip
 @click.option("--time-limit", type=click.FloatRange(0.1, siting.MOST_SECONDS), default=60.0, show_default=True,
               help="Seconds for the proof; then the best so far, with its gap.")  # fmt: skip
 @click.option("--curve", type=click.IntRange(0, 60), default=0, show_default=True,
@@ -126,7 +142,18 @@ def site_command(source: str, movable: bool, as_json: bool, **given: Any) -> Non
     with opened() as district, progress("选址") as tell:
         question = _question(district, given)
         rest = {
-            name: given[name] for name in ("problem", "count", "closable", "time_limit", "curve", "share")
+            name: given[name]
+            for name in (
+                "problem",
+                "count",
+                "closable",
+                "time_limit",
+                "curve",
+                "share",
+                "covers",
+                "backup",
+                "capacity",
+            )  # fmt: skip
         }
         asked = parse_siting({**rest, "candidates": source, "is_movable": movable}, question)
         found = siting.solve(district, OPERATOR, asked, tell=tell)
@@ -140,6 +167,8 @@ def _site_text(found: dict[str, Any]) -> str:
     lines = [
         f"{found['problem_title']}:{found['objective_text']},{found['proof_text']}。{found['method']['sentence']}"
     ]
+    if found["limits_text"]:
+        lines.append(f"{found['limits_text']}。")
     lines.append(
         f"覆盖率 {found['before']['covered_share']:.1%} → {found['after']['covered_share']:.1%},新增 {len(new)} 处:"
     )

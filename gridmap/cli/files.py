@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -143,13 +143,12 @@ def _time(text: str | None) -> datetime | None:
     if text is None:
         return None
     try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
+        # without an offset it is meant as the clock on the wall says
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except (ValueError, OverflowError):
         raise click.UsageError(
             f"--as-of takes a time such as 2026-03-01T08:00:00+08:00, not {text!r}"
         ) from None
-    # without an offset it is meant as the clock on the wall says
-    return at.astimezone() if at.tzinfo is None else at
 
 
 def _grid(text: str | None) -> tuple[str, str] | None:
@@ -191,6 +190,7 @@ def export_command(
 ) -> None:
     """Write a layer, or with no --layer the whole district, to a file that says what it is."""
     at, place = _time(as_of), _grid(grid)
+    _refuse_misnamed(file, layer)
     if layer is None and (grid or encoding or format_name not in (None, "gpkg")):
         raise click.UsageError("--grid, --encoding and other formats than gpkg need --layer")
     with opened() as district:
@@ -217,6 +217,17 @@ def export_command(
         say(exports.SIMULATED_REMARK)
     text = f"已导出:{report.path}({sum(report.rows.values()):,} 个要素,{report.datum.title},第 {report.sequence} 次更新)"
     answer(report.document(), text, as_json=as_json)
+
+
+def _refuse_misnamed(file: Path, layer: str | None) -> None:
+    """A name that promises another content than is written: no program could open it by its name."""
+    ending = file.suffix.lower()
+    if layer is None and ending != ".gpkg":
+        raise click.UsageError(f"the whole district is one GeoPackage: name the file *.gpkg, not *{ending}")
+    if ending == ".shp":
+        raise click.UsageError("a shapefile is several files: name it *.zip, they are packed together")
+    if ending == ".kmz":
+        raise click.UsageError("KMZ is read, not written: name the file *.kml")
 
 
 COMMANDS: tuple[click.Command, ...] = (import_command, export_command)

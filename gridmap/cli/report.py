@@ -12,7 +12,7 @@ from gridmap.cli.common import OPERATOR, answer, json_option, opened, progress, 
 from gridmap.domain.elements import parse_time, time_text
 from gridmap.errors import InvalidInput
 from gridmap.services.packs import making
-from gridmap.services.packs.contents import Atlas, PackFormat, Paper, parse_request
+from gridmap.services.packs.requests import Atlas, PackFormat, Paper, parse_request
 
 
 @click.command(name="report")
@@ -74,7 +74,7 @@ def _time(text: str | None) -> str | None:
         return None
     try:
         at = parse_time(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         at = None
     if at is None or at.tzinfo is None:
         raise InvalidInput(

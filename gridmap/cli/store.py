@@ -17,8 +17,8 @@ from gridmap.errors import GridmapError, InvalidInput, PermissionDenied
 from gridmap.services import accounts, backup, imports
 from gridmap.services import demo as demos
 from gridmap.services.backup import BackupReport
-from gridmap.services.district import District, assemble, open_district, prepare_store
-from gridmap.settings import PROJECT_ROOT, Settings, load_settings
+from gridmap.services.district import District, assemble, migrate_store, open_district, prepare_store
+from gridmap.settings import PROJECT_ROOT, Settings, load_settings, server_environment
 from gridmap.setup import doctor as doctors
 from gridmap.setup import vendor
 
@@ -119,21 +119,28 @@ def serve(port: int, host: str) -> None:
     ]  # fmt: skip
     command = [sys.executable, "-m", "streamlit", "run", str(PROJECT_ROOT / "streamlit_app.py"), *arguments]
     os.chdir(PROJECT_ROOT)  # Streamlit looks for .streamlit/config.toml where it is started
-    os.execv(command[0], command)
+    os.execve(command[0], command, server_environment())
 
 
 @click.command()
 @json_option
 @refusals
 def migrate(as_json: bool) -> None:
-    """Bring the store to the form that this program needs. Make a backup first."""
-    district = assemble(load_settings())
+    """Bring the store to the form that this program needs; there must be one. Make a backup first."""
+    settings = load_settings()
+    district = assemble(settings)
     try:
-        prepare_store(district)
+        before, after = migrate_store(district)
         sequence = district.database.sequence()
     finally:
         district.close()
-    answer({"sequence": sequence}, "数据库已是最新结构。", as_json=as_json)
+    place = _place(settings)
+    did = "已是最新结构,无需升级" if before == after else f"已从结构 {before} 升级到 {after}"
+    answer(
+        {"database": place, "before": before, "after": after, "sequence": sequence},
+        f"{place}:{did}(第 {sequence} 次更新)。",
+        as_json=as_json,
+    )
 
 
 def _told(report: BackupReport) -> dict[str, Any]:
@@ -164,6 +171,8 @@ def backup_command(folder: Path | None, as_json: bool) -> None:
         f"已备份:{report.file}({report.bytes:,} 字节,第 {report.sequence} 次更新)\n"
         f"历史链头:{report.chain_head}\n请另行保管密钥文件(secret),恢复时需要同一密钥。"
     )
+    if report.packs:
+        text += f"\n另有材料包 {report.packs} 份,在同名的 .packs.tar 中,请一并保管。"
     answer(_told(report), text, as_json=as_json)
 
 
@@ -176,6 +185,8 @@ def restore_command(file: Path, force: bool, as_json: bool) -> None:
     """Put a backup in place of the store, after checking it whole. Stop the server first."""
     report = backup.restore(load_settings(), file, force=force)
     text = f"已恢复到第 {report.sequence} 次更新,历史 {report.revisions:,} 条验证无误。"
+    if report.packs:
+        text += f"材料包 {report.packs} 份已放回。"
     answer(_told(report), text, as_json=as_json)
 
 

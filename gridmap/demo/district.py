@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -14,7 +14,7 @@ import shapely
 from gridmap.demo.areas import cell_polygons, settle_corners, union_by
 from gridmap.demo.barriers import Barriers, Rank, draw_barriers
 from gridmap.demo.chance import Floats, stream
-from gridmap.demo.events import VISITED_LAYERS, draw_visits
+from gridmap.demo.chronicle import Chronicle, write_chronicle
 from gridmap.demo.facts import FACTS_FOLDER, Facts, read_facts
 from gridmap.demo.frames import frame, numbered, points
 from gridmap.demo.grids import Grids, draw_grids
@@ -47,13 +47,13 @@ class Demo:
     ----------
     layers : per layer id a frame in EPSG:4326 with `code`, `name`, the layer's fields and `geometry`; times are
         RFC 3339 texts in UTC, dates ISO texts
-    verified_on : per layer that is visited regularly, when each element was last verified, in row order
+    chronicle : when each element came, was verified and changed its state
     report : measured figures
     seed, scale, today : what it was made from
     """
 
     layers: Mapping[str, gpd.GeoDataFrame]
-    verified_on: Mapping[str, Sequence[date]]
+    chronicle: Chronicle
     report: PlausibilityReport
     seed: int
     scale: float
@@ -120,15 +120,7 @@ def generate(
         to_lonlat(people.centres),
         facts,
     )  # fmt: skip
-    return Demo(layers, _visits(seed, layers, today), report, seed, scale, today)
-
-
-def _visits(seed: int, layers: Mapping[str, gpd.GeoDataFrame], today: date) -> dict[str, list[date]]:
-    visits = {}
-    for name in VISITED_LAYERS:
-        grade = layers[name]["grade"].tolist() if "grade" in layers[name] else None
-        visits[name] = draw_visits(stream(seed, f"visits {name}"), name, grade, len(layers[name]), today)
-    return visits
+    return Demo(layers, write_chronicle(seed, layers, today), report, seed, scale, today)
 
 
 def _area_layers(

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta, timezone
+from datetime import UTC, date, datetime, time, timedelta
 
 import numpy as np
 
 from gridmap.demo.chance import Floats
 from gridmap.demo.lattice import Indices
 from gridmap.demo.words import choose
+from gridmap.domain.freshness import CHINA
 
 DAYS = 365
-_LOCAL = timezone(timedelta(hours=8))
 
 INCIDENT_SHARES = {
     "盗窃": 0.14, "诈骗": 0.17, "纠纷": 0.26, "治安": 0.07, "交通": 0.16, "求助": 0.13, "走失": 0.02, "其他": 0.05,
@@ -48,7 +48,7 @@ def draw_incidents(rng: np.random.Generator, count: int, today: date) -> Inciden
     minute = rng.integers(0, 60, count)
     order = np.lexsort((minute, hour, day))
     settled = rng.random(count) < np.where(day < DAYS - 30, 0.985, 0.35 + 0.6 * (DAYS - day) / 30)
-    at = [datetime.combine(days[day[k]], time(int(hour[k]), int(minute[k])), _LOCAL) for k in order.tolist()]
+    at = [datetime.combine(days[day[k]], time(int(hour[k]), int(minute[k])), CHINA) for k in order.tolist()]
     return Incidents([category[k] for k in order], at, [bool(settled[k]) for k in order])
 
 
@@ -66,7 +66,8 @@ RISK_SHARES = {
     "矛盾纠纷": 0.30, "消防隐患": 0.19, "反诈": 0.13, "交通隐患": 0.12, "治安乱点": 0.09, "涉水安全": 0.08,
     "走失风险": 0.05, "其他": 0.04,
 }  # fmt: skip
-_GRADES = {"red": 0.07, "orange": 0.17, "yellow": 0.36, "blue": 0.40}
+_GRADES = {"red": 0.08, "orange": 0.18, "yellow": 0.35, "blue": 0.39}
+_LINGERING = {"red": 0.12, "orange": 0.11, "yellow": 0.07, "blue": 0.06}
 _OPEN_STATES = ("reported", "accepted", "dispatched", "handling", "checking")
 _TERM_DAYS = {"red": 3, "orange": 7, "yellow": 15, "blue": 30}
 _LEVELS = {
@@ -75,6 +76,11 @@ _LEVELS = {
     "yellow": (0.4, 0.5, 0.1),
     "blue": (0.8, 0.2, 0.0),
 }
+
+
+def term_days(grade: str) -> int:
+    """The days in which a risk of a grade is to be settled."""
+    return _TERM_DAYS[grade]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +97,13 @@ class Risks:
 
 def draw_risks(rng: np.random.Generator, count: int, today: date) -> Risks:
     """`count` risks reported over the year before `today`: most are closed, some are open, a few are overdue."""
-    age = np.sort((DAYS * rng.random(count) * rng.random(count)).astype(np.int64) + 1)[::-1]
+    age = np.sort((DAYS * rng.random(count)).astype(np.int64) + 1)[::-1]
     grade = choose(rng, tuple(_GRADES), tuple(_GRADES.values()), count)
     category = choose(rng, tuple(RISK_SHARES), tuple(RISK_SHARES.values()), count)
     term = np.array([_TERM_DAYS[one] for one in grade])
-    # a case past its term is nearly always closed; a young one has come as far as its age
-    is_closed = rng.random(count) < np.where(age > term, 0.93, 0.35 * age / term)
+    # a case past its term is nearly always closed, a grave one less often; a young one has come as far as its age
+    late = 1.0 - np.array([_LINGERING[one] for one in grade])
+    is_closed = rng.random(count) < np.where(age > term, late, 0.35 * age / term)
     step = np.minimum((age / term * 5 * (0.5 + rng.random(count))).astype(np.int64), 4)
     state = ["closed" if done else _OPEN_STATES[k] for done, k in zip(is_closed, step, strict=True)]
     level = [choose(rng, ("grid", "net", "station"), _LEVELS[one], 1)[0] for one in grade]
@@ -116,13 +123,18 @@ _CYCLE_BY_GRADE = {
 VISITED_LAYERS = (*_CYCLE_DAYS, *_CYCLE_BY_GRADE)
 
 
+def cycle_days(layer: str, grade: Sequence[str] | None, count: int) -> Indices:
+    """The days within which each of `count` elements of a layer is to be verified again."""
+    if grade is None:
+        return np.full(count, _CYCLE_DAYS[layer])
+    return np.array([_CYCLE_BY_GRADE[layer][one] for one in grade], dtype=np.int64)
+
+
 def draw_visits(
     rng: np.random.Generator, layer: str, grade: Sequence[str] | None, count: int, today: date
 ) -> list[date]:
     """When each of `count` elements of a layer was last verified: about one in eight is past its usual cycle."""
-    cycle = np.full(count, _CYCLE_DAYS.get(layer, 0))
-    if grade is not None:
-        cycle = np.array([_CYCLE_BY_GRADE[layer][one] for one in grade])
+    cycle = cycle_days(layer, grade, count)
     late = rng.random(count) < 0.12
     age = np.where(late, cycle * (1.0 + 0.6 * rng.random(count)) + 1, cycle * rng.random(count))
     return [today - timedelta(days=int(one)) for one in age]

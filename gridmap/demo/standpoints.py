@@ -23,7 +23,7 @@ from gridmap.demo.words import choose
 WORKSTATIONS = 40
 _STATIONS_APART_M = 900.0
 _OFFICES, _SAFE_HOUSES, _SERVICE_POINTS = 176, 400, 250
-_PREMISES, _CARE_POINTS, _INCIDENTS, _RISKS = 2_500, 300, 5_000, 400
+_PREMISES, _CARE_POINTS, _INCIDENTS, _RISKS = 2_500, 300, 5_000, 760
 
 _PREMISES_SHARES = {
     "旅馆业": 0.07, "网吧": 0.03, "娱乐场所": 0.05, "物流寄递": 0.11, "危化品": 0.03, "加油站": 0.02,

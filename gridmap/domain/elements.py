@@ -18,6 +18,9 @@ from shapely.geometry.base import BaseGeometry
 from gridmap.domain.freshness import due_at
 from gridmap.domain.layers import Layer
 
+Box = tuple[float, float, float, float]
+"""West, south, east, north."""
+
 
 class Source(Enum):
     """Where an element comes from; simulated ones say so on every screen and export."""
@@ -197,6 +200,12 @@ def shared_payload(
         f'"source":"{source.value}","verified_at":{_text_or_null(time_text(verified_at))},'
         f'"verified_by":{_text_or_null(verified_by)}',
     )
+
+
+def payload_box(payload: str) -> Box:
+    """West, south, east and north of the element in a payload, degrees."""
+    west, south, east, north = shapely.from_wkb(json.loads(payload)["geometry"]).bounds
+    return west, south, east, north
 
 
 def from_payload(payload: str, **identity: Any) -> Element:

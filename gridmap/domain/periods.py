@@ -27,6 +27,11 @@ class PeriodKind(Enum):
         """What a person calls the state it is compared with: that at the end of the period before."""
         return {"week": "上周末", "month": "上月末", "quarter": "上季末", "year": "上年末"}[self.value]
 
+    @property
+    def whole_before_title(self) -> str:
+        """What a person calls the whole of the period before, with whose events the present ones are compared."""
+        return {"week": "上周", "month": "上月", "quarter": "上季度", "year": "上年"}[self.value]
+
 
 @dataclass(frozen=True, slots=True)
 class Period:

@@ -52,7 +52,7 @@ _WORK = _SEE | {Permission.VIEW_SENSITIVE, Permission.VIEW_HISTORY, Permission.V
 
 PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.VIEWER: _SEE | {Permission.VIEW_COVERAGE},
-    Role.PRESENTER: _SEE | {Permission.VIEW_COVERAGE, Permission.SAVE_STORIES},
+    Role.PRESENTER: _SEE | {Permission.VIEW_SENSITIVE, Permission.VIEW_COVERAGE, Permission.SAVE_STORIES},
     Role.OFFICER: _WORK | {Permission.EDIT_ELEMENTS, Permission.IMPORT},
     Role.GRID_KEEPER: _WORK | {Permission.EDIT_ELEMENTS, Permission.IMPORT},
     Role.ANALYST: _WORK

@@ -14,6 +14,7 @@ from gridmap.exchange.errors import (
     FormatUnknown,
     LayerMissing,
     LiveFileRefused,
+    OptionUseless,
 )
 from gridmap.exchange.formats import Format, parse_format, suggested_name
 from gridmap.exchange.reading import list_layers, read_table
@@ -32,6 +33,7 @@ __all__ = [
     "LayerMissing",
     "Limits",
     "LiveFileRefused",
+    "OptionUseless",
     "RowProblem",
     "SourceTable",
     "Suspicion",

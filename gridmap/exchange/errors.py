@@ -62,6 +62,27 @@ class LayerMissing(InvalidInput):
     title = "请选择图层"
 
 
+class OptionUseless(InvalidInput):
+    """
+    An option was given that says nothing about a file of this format: better refused than passed over.
+
+    Attributes
+    ----------
+    option : what was asked for
+    format : title of the format
+    """
+
+    title = "选项不适用"
+
+    def __init__(self, option: str, chinese: str, format: str) -> None:
+        super().__init__(
+            f"{option} says nothing about a file of format {format}; leave it out",
+            zh=f"{format}没有“{chinese}”这一选项,请去掉后重试。",
+            option=option,
+            format=format,
+        )
+
+
 class FormatCannotHold(InvalidInput):
     """The format has no place for something in the table: mixed geometry, long texts, too many rows."""
 

@@ -8,7 +8,7 @@ from pathlib import Path, PurePath
 
 from gridmap.domain.crs import CrsUnknownError, parse_datum
 from gridmap.exchange.delimited import read_csv
-from gridmap.exchange.errors import FormatUnknown
+from gridmap.exchange.errors import FormatUnknown, OptionUseless
 from gridmap.exchange.formats import Format, detect_format
 from gridmap.exchange.gdal import check_geopackage, layer_names, read_geopackage
 from gridmap.exchange.geojson import read_geojson
@@ -54,12 +54,13 @@ def read_table(
     ------
     NotFound, TooLarge, LiveFileRefused
         No such file, one beyond the limits, or the live database.
-    FileBroken, FormatMismatch, FormatUnknown, EncodingUnknown, LayerMissing, ColumnMissing
+    FileBroken, FormatMismatch, FormatUnknown, EncodingUnknown, LayerMissing, ColumnMissing, OptionUseless
         As each says, in Chinese by `chinese()`.
     """
     limits = limits or Limits()
     source = open_source(path_or_bytes, filename=filename, limits=limits, forbidden=forbidden)
     format = _format(source, limits)
+    _refuse_useless(format, layer_name, encoding, lon_column or lat_column)
     draft = _read(
         source,
         format,
@@ -97,6 +98,24 @@ def list_layers(
 
 def _format(source: Source, limits: Limits) -> Format:
     return detect_format(source.head(), archive_names(source, limits), source.filename)
+
+
+_IN_PARTS = (Format.XLSX, Format.SHAPEFILE, Format.GEOPACKAGE)
+_OF_TEXT = (Format.CSV, Format.GEOJSON, Format.KML, Format.SHAPEFILE)
+_WITHOUT_GEOMETRY = (Format.CSV, Format.XLSX)
+
+
+def _refuse_useless(
+    format: Format, layer_name: str | None, encoding: str | None, place_column: str | None
+) -> None:
+    """Raise OptionUseless for what this format has not."""
+    for given, name, chinese, formats in (
+        (layer_name, "layer_name", "图层或工作表", _IN_PARTS),
+        (encoding, "encoding", "文字编码", _OF_TEXT),
+        (place_column, "lon_column, lat_column", "经纬度列", _WITHOUT_GEOMETRY),
+    ):
+        if given and format not in formats:
+            raise OptionUseless(name, chinese, format.title)
 
 
 def _read(

@@ -17,7 +17,7 @@ import shapely
 from gridmap.domain.crs import WGS84, Datum, DatumKind, datum_of_crs, from_wgs84, parse_datum
 from gridmap.errors import InvalidInput, NotFound
 from gridmap.exchange.delimited import csv_text
-from gridmap.exchange.errors import EncodingUnknown
+from gridmap.exchange.errors import EncodingUnknown, OptionUseless
 from gridmap.exchange.formats import Format, parse_format, safe_name, suggested_name
 from gridmap.exchange.gdal import write_layer
 from gridmap.exchange.geojson import geojson_text
@@ -64,12 +64,14 @@ def write_table(
     ------
     FormatCannotHold
         The format has no place for something; the sentence says what to use instead.
-    InvalidInput, NotFound, LiveFileRefused
-        Geometry in another system, no such folder, the live database.
+    InvalidInput, NotFound, OptionUseless, LiveFileRefused
+        Geometry in another system, no such folder, an encoding for another format than CSV, the live database.
     """
     path = Path(path)
     format = parse_format(format if format is not None else path)
     datum = parse_datum(datum)
+    if encoding and format is not Format.CSV:
+        raise OptionUseless("encoding", "文字编码", format.title)
     refuse_live(path, forbidden)
     if not path.parent.is_dir():
         raise NotFound(

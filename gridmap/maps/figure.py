@@ -19,9 +19,10 @@ from matplotlib.path import Path
 from matplotlib.transforms import Affine2D, Bbox
 from PIL import Image
 
+from gridmap.domain.elements import Box
 from gridmap.domain.layers import GeometryType, Shape, Symbol
 from gridmap.maps import painting, styles
-from gridmap.maps.ground import Box, Ground, ScaleBar, ground_for, project, scale_bar
+from gridmap.maps.ground import Ground, ScaleBar, ground_for, project, scale_bar
 from gridmap.maps.lettering import Lettering
 from gridmap.maps.painting import Canvas, Drawn, Entry
 

@@ -10,9 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 import shapely
 
+from gridmap.domain.elements import Box
 from gridmap.errors import InvalidInput
-
-Box = tuple[float, float, float, float]
 
 _A = 6_378_137.0
 _E2 = 0.006_694_379_990_141_3

@@ -179,8 +179,10 @@ def symbol_title(layer: Layer, symbol: Symbol) -> str:
     rule = layer.symbol_rule
     if rule is None or symbol is layer.symbol:
         return layer.title
-    value = next((value for value, one in rule.symbols.items() if one is symbol), "")
-    words = symbol.title or layer.field(rule.field).choice_title(value)
+    every = [(rule.field, value, one) for value, one in rule.symbols.items()]
+    every += [(one.field, one.value, one.symbol) for one in rule.exceptions]
+    name, value = next(((name, value) for name, value, one in every if one is symbol), (rule.field, ""))
+    words = symbol.title or layer.field(name).choice_title(value)
     return words if layer.is_basemap else f"{layer.title}:{words}"
 
 
@@ -327,6 +329,12 @@ def markers(
 # --- names ------------------------------------------------------------------------------------------------
 
 
+# Lines of text to the right and upwards of the middle of an area, the nearest first.
+_AREA_SPOTS = (
+    (0, 0), (0, 1), (0, -1), (2, 0), (-2, 0), (0, 2), (0, -2), (3, 1), (-3, 1), (3, -1), (-3, -1), (0, 3), (0, -3),
+)  # fmt: skip
+
+
 def label(canvas: Canvas, drawn: Drawn, *, is_always: bool = False) -> None:
     """Write the names of the elements in the figure where the live map would, and where no other name stands."""
     layer = drawn.layer
@@ -344,14 +352,17 @@ def label(canvas: Canvas, drawn: Drawn, *, is_always: bool = False) -> None:
     for row, (x, y) in zip(rows.tolist(), places, strict=True):
         symbol = layer.symbol_for(drawn.values[row])
         below = symbol.size * styles.scaled(styles.MARKER_SCALE, ground.zoom) * POINTS_PER_PIXEL / 2
-        write(
-            canvas,
-            drawn.names[row],
-            x,
-            y,
-            below_points=below if is_point else None,
-            color=_dark(symbol.color),
-        )
+        color = _dark(symbol.color)
+        if is_point:
+            write(canvas, drawn.names[row], x, y, below_points=below, color=color)
+            continue
+        # an area has room elsewhere where a marker stands in its middle
+        line = _LABEL_POINTS * 1.3 / canvas.points_per_unit
+        area = drawn.plane[row]
+        for right, up in _AREA_SPOTS:
+            spot = x + right * line, y + up * line
+            if shapely.intersects_xy(area, *spot) and write(canvas, drawn.names[row], *spot, color=color):
+                break
 
 
 def write(

@@ -32,7 +32,7 @@ BOOT = "boot"
 SCRIPTS = (
     "core", "icons", "api", "datum", "symbols", "tiles", "store", "dialogs", "form", "pending", "conflict",
     "select", "details", "history", "photos", "shape", "edit", "presence", "proposals", "grids", "past", "compare",
-    "layers", "search", "live", "main",
+    "area", "listbox", "chooser", "layers", "search", "live", "main",
 )  # fmt: skip
 # What the map of the coverage page has beside these; they come before the last, which opens the map.
 COVERAGE_SCRIPTS = ("coverage-marks", "coverage", "whatif")
@@ -132,7 +132,12 @@ def frame_addresses() -> list[str]:
     """Every script and style sheet that the map's frame loads, as paths below the application's root."""
     chart = make_map()
     parts = [chart, *chart._children.values()]
-    linked = [url for part in parts for table in ("default_js", "default_css") for _, url in getattr(part, table, [])]
+    linked = [
+        url
+        for part in parts
+        for table in ("default_js", "default_css")
+        for _, url in getattr(part, table, [])
+    ]
     version = asset_version()
     own = [f"{BASE.removesuffix('vendor/')}map/{name}.js?v={version}" for name in SCRIPTS]
     return [url.removeprefix("../../") for url in (*linked, *own)]

@@ -22,6 +22,7 @@ LAND = "#f8f6f0"
 INK = "#2b3442"
 HALO = "#ffffff"
 SELECTED = "#d6336c"
+MINE = "#00796b"
 
 FONT = (
     "'Microsoft YaHei', 'PingFang SC', 'Noto Sans CJK SC', 'Noto Sans SC', 'Source Han Sans SC', "
@@ -133,6 +134,10 @@ def layer_style(layer: Layer) -> dict[str, Any]:
         "symbol": symbol_style(layer.symbol),
         "symbol_by": rule.field if rule else None,
         "symbols": {value: symbol_style(one) for value, one in rule.symbols.items()} if rule else {},
+        "symbol_exceptions": [
+            {"field": one.field, "value": one.value, "symbol": symbol_style(one.symbol)}
+            for one in (rule.exceptions if rule else ())
+        ],
     }
 
 
@@ -147,6 +152,7 @@ def map_style() -> dict[str, Any]:
         "ink": INK,
         "halo": HALO,
         "selected": SELECTED,
+        "mine": MINE,
         "font": FONT,
         "scales": {
             "marker": MARKER_SCALE,

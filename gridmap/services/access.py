@@ -56,21 +56,28 @@ def visible_layers(district: District, user: User) -> list[Layer]:
     return [layer for layer in district.catalogue if sees(user, layer)]
 
 
+def require_seen(district: District, user: User, layer: Layer) -> None:
+    """Pass when the user may see the layer, before anything of it is shown; raises PermissionDenied otherwise."""
+    if not sees(user, layer):
+        raise refuse(district, user, "view", layer.id, zh=f"您没有查看“{layer.title}”图层的权限。")
+
+
 def require_sight(district: District, user: User, layer: Layer) -> None:
     """
     Pass when the user may see the layer; raises PermissionDenied otherwise.
 
     Sight of a layer that is not for everybody is written to the log, once an hour for each user and address.
     """
-    if not sees(user, layer):
-        raise refuse(district, user, "view", layer.id, zh=f"您没有查看“{layer.title}”图层的权限。")
+    require_seen(district, user, layer)
     if layer.privacy is not Privacy.INTERNAL:
         _note_view(district, user, layer)
 
 
 _NOTE_EVERY = timedelta(hours=1)
 _MOST_NOTED = 50_000
-_noted: weakref.WeakKeyDictionary[Database, dict[tuple[str, str, str], datetime]] = weakref.WeakKeyDictionary()
+_noted: weakref.WeakKeyDictionary[Database, dict[tuple[str, str, str], datetime]] = (
+    weakref.WeakKeyDictionary()
+)
 _noted_lock = threading.Lock()
 
 

@@ -127,13 +127,22 @@ def tile(
     layers = [district.catalogue.layer(one) for one in dict.fromkeys(layer_ids)]
     require(district, user, layers, at, is_picture=True)
     tiles.require_place(z, row, col)
-    moment = time_text(at) or ""
     content = b"".join(
-        tiles.drawn(layer, layer_at(district, layer, at).frame, user, z, col, row, now=moment)
+        _part(district, user, layer, z, row, col, at)
         for layer in layers
         if layer.min_zoom <= z <= layer.max_zoom
     )
     return Tile(content, f'"{hashlib.blake2b(content, digest_size=12).hexdigest()}"')
+
+
+def _part(district: District, user: User, layer: Layer, z: int, row: int, col: int, at: datetime) -> bytes:
+    """One layer of a past tile: where nobody wrote since and nothing grows overdue, it is the kept present one."""
+    past = layer_at(district, layer, at)
+    if past.elements is None and not layer.freshness:
+        present = tiles.tile(district, user, [layer.id], z, row, col).content
+        if layer_at(district, layer, at).elements is None:  # nor in this moment
+            return present
+    return tiles.drawn(layer, past.frame, user, z, col, row, now=time_text(at) or "")
 
 
 def identify(

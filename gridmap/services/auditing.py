@@ -2,19 +2,34 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from gridmap.domain.roles import Permission, User
 from gridmap.errors import NotFound, StateConflict
 from gridmap.services import access
 from gridmap.services.district import District
-from gridmap.storage import access_log, history
+from gridmap.storage import access_log, history, present
 from gridmap.storage import elements as stored
 from gridmap.storage.history import ChainReport
 
+_TOLD = 5
+
 
 def verify(district: District) -> ChainReport:
-    """The outcome of recomputing the chain of all revisions."""
+    """
+    The outcome of recomputing the chain of all revisions, and of comparing every element with its newest one.
+    """
     with district.database.read() as connection:
-        return history.verify(connection, district.settings.secret)
+        report = history.verify(connection, district.settings.secret)
+        if not report.is_valid:
+            return report
+        odd = list(present.differing(connection))
+    if odd:
+        few = ", ".join(odd[:_TOLD])
+        return replace(
+            report, problem=f"{len(odd)} element(s) are not what their newest revision says: {few}"
+        )
+    return report
 
 
 def redact(district: District, user: User, element_id: str, revision: int, *, reason: str) -> None:
@@ -29,8 +44,8 @@ def redact(district: District, user: User, element_id: str, revision: int, *, re
     """
     access.require(district, user, Permission.ADMINISTER, element_id)
     with district.database.read() as connection:
-        present = stored.get(connection, element_id)
-    if present is not None and present.revision == revision:
+        state = stored.get(connection, element_id)
+    if state is not None and state.revision == revision:
         raise StateConflict(
             f"revision {revision} is the present state of {element_id}; change the element first",
             zh="这是要素的当前版本,请先修改要素,再清除旧版本的内容。",

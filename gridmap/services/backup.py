@@ -1,10 +1,11 @@
-"""Backup and restore of the whole store: one command each."""
+"""Backup and restore of the whole store and the finished packs: one command each."""
 
 from __future__ import annotations
 
 import os
 import shutil
-from dataclasses import dataclass
+import sqlite3
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,8 @@ from gridmap.domain.roles import Permission
 from gridmap.errors import InvalidInput, NotFound, StateConflict
 from gridmap.services import access
 from gridmap.services.district import District, assemble
-from gridmap.services.jobs import JobContext
+from gridmap.services.job_worker import JobContext
+from gridmap.services.packs import archive
 from gridmap.settings import Settings
 from gridmap.storage import dumps, history, migrate, preferences
 from gridmap.storage.database import Database
@@ -35,7 +37,8 @@ class BackupReport:
     A finished backup.
 
     `chain_head` is the hash of its newest revision: write it down, and a later change of the history shows.
-    The secret that keys the hashes is not in the file; keep a copy of it apart.
+    The secret that keys the hashes is not in the file; keep a copy of it apart. The files of `packs` finished packs
+    lie in an archive beside it (`gridmap.services.packs.archive.beside`), where there are any.
     """
 
     file: Path
@@ -44,6 +47,7 @@ class BackupReport:
     revisions: int
     chain_head: str
     at: datetime
+    packs: int = 0
 
 
 def backup(district: District, folder: Path) -> BackupReport:
@@ -73,12 +77,14 @@ def backup(district: District, folder: Path) -> BackupReport:
             chain = history.verify(connection, district.settings.secret)
         sequence = district.database.sequence()
         dumps.dump_server(district.settings.database_url, partial)
+    # after the store, so that no pack that it lists is missing
+    packs = archive.collect(district.settings, archive.beside(target))
     partial.rename(target)
     with district.database.write() as connection:
         preferences.keep(
             connection, LAST_BACKUP, {"at": time_text(at), "file": target.name, "sequence": sequence}
         )
-    return BackupReport(target, target.stat().st_size, sequence, chain.revisions, chain.head, at)
+    return BackupReport(target, target.stat().st_size, sequence, chain.revisions, chain.head, at, packs)
 
 
 def _chain_of_copy(file: Path, secret: bytes) -> tuple[ChainReport, int]:
@@ -110,7 +116,8 @@ def restore(settings: Settings, file: Path, *, force: bool = False) -> BackupRep
     """
     Put a backup in place of the store, after it was checked; the replaced store is kept beside it.
 
-    The server must not run meanwhile.
+    The finished packs that lie beside the backup come back too; without their archive they are listed and can be
+    made again. The server must not run meanwhile.
 
     Raises
     ------
@@ -118,8 +125,17 @@ def restore(settings: Settings, file: Path, *, force: bool = False) -> BackupRep
     """
     if not file.is_file():
         raise NotFound(f"there is no file {file}", zh=f"找不到备份文件“{file.name}”。")
-    if not settings.is_embedded:
-        return _restore_server(settings, file, force=force)
+    packs = archive.beside(file)
+    if packs.exists() and not archive.is_whole(packs):
+        raise BackupBroken(
+            f"{packs.name} is no whole archive of packs; take another backup, or put it away to restore without packs",
+            zh=f"“{packs.name}”不是完整的材料包存档。请换一个备份,或移走该文件后只恢复数据。",
+        )
+    report = (_restore_embedded if settings.is_embedded else _restore_server)(settings, file, force=force)
+    return replace(report, packs=archive.put_back(settings, packs)) if packs.exists() else report
+
+
+def _restore_embedded(settings: Settings, file: Path, *, force: bool) -> BackupReport:
     live = settings.database_file
     assert live is not None
     if live.exists() and not force:
@@ -136,6 +152,12 @@ def restore(settings: Settings, file: Path, *, force: bool = False) -> BackupRep
     except BackupBroken:
         fresh.unlink()
         raise
+    if live.exists() and not _is_ours_alone(live):
+        fresh.unlink()
+        raise StateConflict(
+            f"{live} is in use; stop the server first: what it stored from now on would be lost",
+            zh="数据库正在使用。请先停止服务,再恢复备份,否则恢复期间的修改会丢失。",
+        )
     if live.exists():
         for suffix in ("", "-wal", "-shm"):
             old = live.with_name(live.name + suffix)
@@ -149,6 +171,20 @@ def restore(settings: Settings, file: Path, *, force: bool = False) -> BackupRep
     finally:
         district.close()
     return BackupReport(live, live.stat().st_size, sequence, chain.revisions, chain.head, at)
+
+
+def _is_ours_alone(live: Path) -> bool:
+    """Whether nobody else has the file open: to leave its write-ahead log, SQLite must have it alone."""
+    connection = sqlite3.connect(live, timeout=0.5)
+    try:
+        [mode] = connection.execute("PRAGMA journal_mode=DELETE").fetchone()
+    except sqlite3.OperationalError:
+        return False
+    except sqlite3.DatabaseError:
+        return True  # no database at all: nothing is lost with it
+    finally:
+        connection.close()
+    return str(mode) == "delete"
 
 
 def _restore_server(settings: Settings, file: Path, *, force: bool) -> BackupReport:
@@ -187,4 +223,5 @@ def run_job(context: JobContext) -> dict[str, Any]:
         "revisions": report.revisions,
         "chain_head": report.chain_head,
         "at": time_text(report.at),
+        "packs": report.packs,
     }

@@ -2,7 +2,8 @@
 平安通报: a text with the period's figures in it, filled from a template, edited by a person, kept.
 
 Templates are text files in `data/briefings` (a first line `title:`, a line `---`, then the text) with `{names}`
-of figures. What is hidden from the maker's masking scope shows as `*`, and only people of that scope read it.
+of figures. What is hidden from viewers shows as `*` in a briefing made for them; one with full figures is read by
+people with sensitive sight alone.
 """
 
 from __future__ import annotations
@@ -16,12 +17,13 @@ from datetime import datetime
 from gridmap.domain.freshness import CHINA, day_of, month_end
 from gridmap.domain.periods import PeriodKind, whole_period
 from gridmap.domain.privacy import MASKED_COUNT
-from gridmap.domain.roles import Permission, User
+from gridmap.domain.roles import Permission, Role, User
 from gridmap.domain.stories import checked_words
 from gridmap.errors import EditConflict, InvalidInput, NotFound
-from gridmap.services import access, overview
+from gridmap.services import access, figures, names, overview
 from gridmap.services.district import District
-from gridmap.services.overview import Overview, Ranking, Scope
+from gridmap.services.figures import Ranking, Scope
+from gridmap.services.overview import Overview
 from gridmap.settings import DATA_FOLDER
 from gridmap.storage import briefings as stored
 from gridmap.storage.briefings import StoredBriefing
@@ -29,6 +31,7 @@ from gridmap.storage.briefings import StoredBriefing
 _FOLDER = DATA_FOLDER / "briefings"
 _MOST_TEXT = 20_000
 _LISTED = 3
+_MASKED_NOTE = f"注:{MASKED_COUNT} 为隐去的数字:小于 5,或可据以推算出小于 5 的数字。"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,7 @@ class Briefing:
     title: str
     text: str
     template: str
+    scope: Scope
     data_at: datetime
     sequence: int
     revision: int
@@ -104,22 +108,27 @@ def draft(
     *,
     period: PeriodKind | str = PeriodKind.MONTH,
     at: datetime | None = None,
+    is_masked: bool = False,
 ) -> Draft:
     """
-    A template filled with the figures that the user may see, now or at `at`.
+    A template filled with the figures that the user may see, now or at `at`; `is_masked`: as viewers see them.
 
     Raises
     ------
     NotFound (no such template), InvalidInput (a template names a figure that does not exist), PermissionDenied
     """
     chosen = template(template_id)
-    whole = overview.overview(district, user, period=period, at=at)
+    reader = replace(user, role=Role.VIEWER) if is_masked else user
+    whole = overview.overview(district, reader, period=period, at=at)
     values = figures_by_name(whole)
     stamp = whole.stamp
+    text = fill(chosen.text, values)
+    if stamp.scope is Scope.MASKED and MASKED_COUNT in text:
+        text = f"{text}\n\n{_MASKED_NOTE}"
     return Draft(
         chosen.id,
         fill(chosen.title, values),
-        fill(chosen.text, values),
+        text,
         stamp.scope,
         stamp.at,
         stamp.sequence,
@@ -156,7 +165,7 @@ def figures_by_name(whole: Overview) -> dict[str, str]:
     values = {
         "time": f"{stamp.at.astimezone(CHINA):%Y年%m月%d日 %H:%M}",
         "sequence": str(stamp.sequence),
-        "simulated": f"【{overview.SIMULATED}】" if stamp.is_simulated else "",
+        "simulated": f"【{figures.SIMULATED}】" if stamp.is_simulated else "",
         "method": stamp.method,
         "period": period.title,
         "period_title": period.kind.title,
@@ -167,7 +176,7 @@ def figures_by_name(whole: Overview) -> dict[str, str]:
     for figure in whole.figures:
         values[figure.key] = figure.text
         change = figure.change_text
-        values[f"{figure.key}_change"] = f"(较{period.kind.before_title} {change})" if change else ""
+        values[f"{figure.key}_change"] = f"({figure.since(period.kind)} {change})" if change else ""
     for row in whole.grades:
         values[f"{row.grade}_open"] = MASKED_COUNT if row.open is None else f"{row.open:,}"
         values[f"{row.grade}_overdue"] = MASKED_COUNT if row.overdue is None else f"{row.overdue:,}"
@@ -180,11 +189,12 @@ def figures_by_name(whole: Overview) -> dict[str, str]:
 
 
 def _most(ranking: Ranking, key: str) -> str:
-    """The first few of a ranking with their figures, as words."""
+    """The first few of a ranking with their figures, as words; no ranking where any row is hidden."""
     column = next(one for one in ranking.columns if one.key == key)
     rows = [one for one in ranking.ordered(key) if one.values[key]][:_LISTED]
-    if not rows and any(key in one.hidden for one in ranking.rows):
-        return "数量较小,已隐去"
+    hidden = sum(key in one.hidden for one in ranking.rows)
+    if hidden:
+        return f"{hidden} 个{ranking.title}的数字已隐去,不作排名"
     return "、".join(f"{one.name}({one.text(column)}{column.unit})" for one in rows) or "无"
 
 
@@ -192,8 +202,15 @@ def _most(ranking: Ranking, key: str) -> str:
 
 
 def _briefing(user: User, found: StoredBriefing) -> Briefing:
-    values = {name: getattr(found, name) for name in Briefing.__slots__ if name != "may_change"}
-    return Briefing(**values, may_change=_may_change(user, found))
+    values = {
+        name: getattr(found, name) for name in Briefing.__slots__ if name not in ("may_change", "scope")
+    }
+    return Briefing(**values, scope=Scope(found.scope), may_change=_may_change(user, found))
+
+
+def _scopes(user: User) -> list[str]:
+    """The masking scopes whose briefings the user may read: everybody's, and full figures with sensitive sight."""
+    return sorted({Scope.MASKED.value, figures.scope_of(user).value})
 
 
 def _may_change(user: User, found: StoredBriefing) -> bool:
@@ -205,11 +222,11 @@ def list_briefings(district: District, user: User) -> list[Briefing]:
     """The briefings with figures that the user may see, the last changed first."""
     access.require(district, user, Permission.VIEW_ELEMENTS, "briefings")
     with district.database.read() as connection:
-        return [_briefing(user, one) for one in stored.newest(connection, overview.scope_of(user).value)]
+        return [_briefing(user, one) for one in stored.newest(connection, _scopes(user))]
 
 
 def get(district: District, user: User, briefing_id: str) -> Briefing:
-    """One briefing of the user's masking scope; raises NotFound."""
+    """One briefing that the user may read; raises NotFound."""
     access.require(district, user, Permission.VIEW_ELEMENTS, "briefings")
     return _briefing(user, _found(district, user, briefing_id))
 
@@ -217,7 +234,7 @@ def get(district: District, user: User, briefing_id: str) -> Briefing:
 def _found(district: District, user: User, briefing_id: str) -> StoredBriefing:
     with district.database.read() as connection:
         found = stored.get(connection, briefing_id)
-    if found is None or found.scope != overview.scope_of(user).value:
+    if found is None or found.scope not in _scopes(user):
         raise NotFound(f"no briefing {briefing_id}", zh="没有这份通报,或您无权查看。", briefing=briefing_id)
     return found
 
@@ -240,7 +257,7 @@ def create(
     PermissionDenied (also for a draft with another scope's figures), InvalidInput (personal data)
     """
     access.require(district, user, Permission.SAVE_STORIES, "briefings")
-    if made.scope is not overview.scope_of(user):
+    if made.scope.value not in _scopes(user):
         raise access.refuse(
             district, user, "store a briefing", made.template, zh="这份通报的数据不属于您的查看范围。"
         )
@@ -287,7 +304,7 @@ def save(district: District, user: User, briefing_id: str, *, base: int, title: 
     if not is_saved:
         raise EditConflict(
             f"briefing {briefing_id} is at revision {found.revision}, the edit is based on {base}",
-            zh=f"这份通报已被 {found.updated_by} 修改,您的改动未保存,请刷新后再试。",
+            zh=f"这份通报已被 {names.one(district, found.updated_by)} 修改,您的改动未保存,请刷新后再试。",
             briefing=briefing_id,
         )
     return _briefing(user, changed)

@@ -19,10 +19,11 @@ from gridmap.domain.layers import Layer
 from gridmap.domain.periods import Period, PeriodKind
 from gridmap.domain.roles import User
 from gridmap.errors import InvalidInput, NotFound
-from gridmap.services import access, freshness, overview, standing
+from gridmap.services import access, figures, freshness, keeping, lookup, overview, standing
 from gridmap.services.district import District
+from gridmap.services.figures import Figure, Form, RankRow, Scope, Stamp
 from gridmap.services.masking import hide_row
-from gridmap.services.overview import Figure, Form, RankRow, Scope, Stamp, Sums
+from gridmap.services.overview import Sums
 from gridmap.storage import activity
 
 LEVELS = (standing.TOWN, standing.GRID)
@@ -31,7 +32,7 @@ POST = "workstation"
 POST_LAYERS = ("police_station", "workstation", "police_office", "safe_house", "service_point")
 _MOST_POSTS = 30
 _MOST_RISKS = 30
-_FORMS = {one.key: one for one in overview.COLUMNS}
+_FORMS = {one.key: one for one in figures.COLUMNS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +171,7 @@ def _figures(now: Sums, then: Sums | None, places: standing.Areas, row: int, sid
     present = overview.rank_row(now, places, row, side)
     before = _row_of(then, places.code[row], side)
     found = []
-    for column in overview.COLUMNS:
+    for column in figures.COLUMNS:
         value = present.values[column.key]
         earlier = before.values[column.key] if before else None
         change = None if value is None or earlier is None else value - earlier
@@ -180,7 +181,7 @@ def _figures(now: Sums, then: Sums | None, places: standing.Areas, row: int, sid
             "open_risks",
             "overdue_risks",
         )
-        if is_told and change is not None and 0 < abs(change) < overview.SMALL_CHANGE:
+        if is_told and change is not None and 0 < abs(change) < figures.SMALL_CHANGE:
             earlier = change = None
         found.append(
             Figure(
@@ -215,7 +216,7 @@ class _Located:
 
 
 def _located(district: District, at: datetime | None) -> _Located:
-    return overview.kept(district, ("located", at), lambda: _locate(district, at), is_past=at is not None)
+    return keeping.kept(district, ("located", at), lambda: _locate(district, at), is_past=at is not None)
 
 
 def _locate(district: District, at: datetime | None) -> _Located:
@@ -288,7 +289,7 @@ def _edits(district: District, user: User, period: Period) -> list[activity.Edit
             until = period.until + timedelta(microseconds=1)
             return activity.edits(connection, since=period.since, until=until, layers=layers)
 
-    return overview.kept(district, ("edits", period.since, day_of(period.until), *layers), read)
+    return keeping.kept(district, ("edits", period.since, day_of(period.until), *layers), read)
 
 
 def _counts(
@@ -362,10 +363,14 @@ def post_ids(
     return sorted(rows, key=lambda one: (one[1], one[0]))
 
 
+def require_town(district: District, code: str, *, at: datetime | None = None) -> None:
+    """Pass when there is a town of this code, now or at `at`; raises NotFound."""
+    _town_row(district, at, code)
+
+
 def _town_row(district: District, at: datetime | None, code: str) -> int:
     towns = standing.areas(district, standing.TOWN, at)
-    if code not in towns.code:
-        raise NotFound(f"no town {code}", zh=f"没有编码为“{code}”的街镇。", code=code)
+    lookup.require_code(district.catalogue.layer(standing.TOWN), code, towns.code)
     return towns.code.index(code)
 
 

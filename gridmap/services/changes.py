@@ -11,14 +11,14 @@ from __future__ import annotations
 import logging
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import count
 
 from gridmap.domain.roles import User
 from gridmap.errors import Unavailable
-from gridmap.services import access
+from gridmap.services import access, names
 from gridmap.services.district import District
 from gridmap.storage import history, postgres, presence
 from gridmap.storage.database import Database
@@ -41,10 +41,12 @@ class Changes:
     What commits after some number did, up to commit `sequence`.
 
     `touches` are oldest first; None when there are too many to tell and everything should be loaded anew.
+    `called` has the names of those who wrote, by account.
     """
 
     sequence: int
     touches: tuple[Touch, ...] | None
+    called: Mapping[str, str] = field(default_factory=dict)
 
 
 def after(district: District, user: User, sequence: int) -> Changes:
@@ -58,11 +60,11 @@ def after(district: District, user: User, sequence: int) -> Changes:
         return Changes(present, ())
     if sequence > present:
         return Changes(present, None)
-    known = _read(district.database, sequence)
+    known = _read(district, sequence)
     if known.touches is None:
         return known
     visible = {one.id for one in access.visible_layers(district, user)}
-    return Changes(known.sequence, tuple(one for one in known.touches if one.layer in visible))
+    return replace(known, touches=tuple(one for one in known.touches if one.layer in visible))
 
 
 # the newest answer of each store: all listeners that are up to date ask the same question at the same time
@@ -70,7 +72,8 @@ _newest: weakref.WeakKeyDictionary[Database, tuple[int, Changes]] = weakref.Weak
 _newest_lock = threading.Lock()
 
 
-def _read(database: Database, sequence: int) -> Changes:
+def _read(district: District, sequence: int) -> Changes:
+    database = district.database
     with _newest_lock:
         asked, known = _newest.get(database, (-1, None))
         if asked == sequence and known is not None and known.sequence >= database.sequence():
@@ -81,7 +84,8 @@ def _read(database: Database, sequence: int) -> Changes:
         if len(touches) > MOST_CHANGES:
             fresh = Changes(database.sequence(), None)
         else:
-            fresh = Changes(present, tuple(touches))
+            called = names.of(district, [one.actor for one in touches])
+            fresh = Changes(present, tuple(touches), called)
         _newest[database] = (sequence, fresh)
         return fresh
 

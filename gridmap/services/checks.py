@@ -16,12 +16,13 @@ import numpy as np
 import shapely
 
 from gridmap.domain.crs import metric_crs_of, to_metric
-from gridmap.domain.layers import GeometryType, Layer
+from gridmap.domain.layers import Layer
 from gridmap.domain.roles import Permission, User
 from gridmap.services import access
 from gridmap.services.district import District
 from gridmap.services.frames import Frame
-from gridmap.services.imports import Progress, district_area
+from gridmap.services.ground import is_outside
+from gridmap.services.imports import Progress
 from gridmap.services.membership import grid_codes, representative_points
 from gridmap.services.near import near_pairs
 from gridmap.storage import membership as members
@@ -233,17 +234,7 @@ class _LayerCheck:
                     yield self._finding(at, grid.id, "membership", message)
 
     def _outside(self) -> Iterator[Finding]:
-        area = district_area(self.district, beside=self.layer.id)
-        # roads, waters and bridges go on beyond the border, so that the way round is known
-        network = {
-            one.group
-            for one in self.district.catalogue
-            if one.is_basemap and one.geometry is GeometryType.LINE
-        }
-        if area is None or self.layer.is_basemap or self.layer.group in network or self.layer.id == "town":
-            return
-        shapely.prepare(area)
-        for at in np.flatnonzero(~shapely.intersects(area, self.geometry)).tolist():
+        for at in np.flatnonzero(is_outside(self.district, self.layer, self.geometry)).tolist():
             yield self._finding(at, "geometry", "outside_district", "位置在本区范围之外", is_warning=True)
 
     def _duplicates(self) -> Iterator[Finding]:

@@ -15,10 +15,10 @@ from gridmap.domain.freshness import day_of
 from gridmap.domain.layers import Layer
 from gridmap.domain.roles import Permission, User
 from gridmap.errors import InvalidInput, StateConflict
-from gridmap.services import access, elements, membership, partition, reverting
+from gridmap.services import access, elements, membership, names, partition, reverting
 from gridmap.services.district import District
 from gridmap.services.reverting import Reverted
-from gridmap.storage import accounts, activity, lineage
+from gridmap.storage import activity, lineage
 from gridmap.storage import elements as stored
 from gridmap.storage import history as revisions
 from gridmap.storage.activity import CommitLine
@@ -237,14 +237,19 @@ def commits(
     actor: str | None = None,
     limit: int = 200,
 ) -> list[CommitLine]:
-    """The newest commits in layers the user sees: what may be taken back, or looked at. Newest first."""
+    """
+    The newest commits in layers the user sees: what may be taken back, or looked at. Newest first.
+
+    `actor` is the account or (part of) the name of whoever wrote.
+    """
+    actors = None if actor is None else names.find(district, actor)
     with district.database.read() as connection:
         return activity.commits(
             connection,
             layers=_seen(district, user, layers),
             since=since,
             until=until,
-            actor=actor,
+            actors=actors,
             limit=limit,
         )
 
@@ -298,13 +303,13 @@ def series(
     seen = _seen(district, user, layers)
     with district.database.read() as connection:
         edits = activity.edits(connection, since=since, until=until, layers=seen)
-        names = {one.username: one.display_name for one in accounts.all_accounts(connection)}
+    called = names.of(district, [one.actor for one in edits])
     groups: dict[tuple[date, str], Counter[Operation]] = defaultdict(Counter)
     for one in edits:
         groups[day_of(one.at), one.actor][one.operation] += 1
     return tuple(
         Activity(
-            day, actor, names.get(actor, actor), count[Operation.CREATE], count[Operation.UPDATE],
+            day, actor, called[actor], count[Operation.CREATE], count[Operation.UPDATE],
             count[Operation.VERIFY], count[Operation.DELETE], count[Operation.RESTORE],
         )
         for (day, actor), count in sorted(groups.items())

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from gridmap.analysis.access import e2sfca, gini, lorenz, two_step_fca
 from gridmap.analysis.coverage import GroupCoverage, closures, pair_closures
 from gridmap.domain.elements import time_text
-from gridmap.domain.privacy import mask_small_counts
+from gridmap.domain.privacy import SMALL_COUNT, mask_small_counts
 from gridmap.domain.roles import Permission, User
 from gridmap.domain.scenarios import documents
 from gridmap.services import situations
@@ -108,7 +108,7 @@ class PointFigures:
     assigned: float | None
     nearest: dict[str, Any] | None
     second: dict[str, Any] | None
-    officers: float
+    officers: float | None
     load_per_officer: float | None
     readiness_minutes: float
     opening_hours: str | None
@@ -374,6 +374,8 @@ class _Maker:
     ) -> PointFigures:
         points = self.situation.points
         officers = float(points.officers[row])
+        # the load of a shown number of people would tell the officers, and the other way round
+        is_few = not self.sees_small and 0 < officers < SMALL_COUNT
         is_hidden = at is not None and bool(hidden[at])
         counted = at is not None and not is_hidden
         others = [None, None] if at is None else self._others(at)
@@ -391,8 +393,10 @@ class _Maker:
             assigned=number(assigned[at]) if counted else None,
             nearest=others[0],
             second=others[1],
-            officers=officers,
-            load_per_officer=number(assigned[at] / officers) if counted and officers > 0 else None,
+            officers=None if is_few else officers,
+            load_per_officer=(
+                number(assigned[at] / officers) if counted and officers > 0 and not is_few else None
+            ),
             readiness_minutes=float(points.ready_s[row] / 60),
             opening_hours=points.hours[row],
             address=points.address[row],

@@ -22,6 +22,7 @@ import shapely
 
 from gridmap import __version__
 from gridmap.domain.elements import time_text
+from gridmap.domain.freshness import CHINA
 from gridmap.domain.privacy import MASKED_COUNT
 from gridmap.domain.roles import Permission, User
 from gridmap.errors import InvalidInput, TooLarge
@@ -32,7 +33,7 @@ from gridmap.services import access, coverage, gaps, siting, situations
 from gridmap.services.coverage import Report
 from gridmap.services.district import District
 from gridmap.services.exports import SIMULATED_REMARK
-from gridmap.services.questions import LOCAL, Question, cost_text, parse_question
+from gridmap.services.questions import Question, cost_text, parse_question
 from gridmap.services.siting import parse_siting
 from gridmap.storage import access_log
 
@@ -125,7 +126,7 @@ def _log(district: District, user: User, report: Report, format: CoverageFormat,
 def _remarks(district: District, user: User, report: Report) -> list[tuple[str, str]]:
     question = report.question
     titles = {one.id: one.title for one in district.catalogue}
-    now = district.clock().astimezone(LOCAL)
+    now = district.clock().astimezone(CHINA)
     remarks = [
         ("内容", "覆盖分析"),
         ("方案", report.scenario["name"]),
@@ -134,7 +135,7 @@ def _remarks(district: District, user: User, report: Report) -> list[tuple[str, 
         ("口径", report.method["sentence"]),
         ("统计单元", titles[question.by]),
         ("坐标系", f"图形为 WGS 84 经纬度;距离与面积按 {report.crs} 计算"),
-        ("数据时间", f"{report.data_time.astimezone(LOCAL):%Y-%m-%d %H:%M:%S}(北京时间)"),
+        ("数据时间", f"{report.data_time.astimezone(CHINA):%Y-%m-%d %H:%M:%S}(北京时间)"),
         ("数据序号", str(report.sequence)),
         ("导出人", f"{user.display_name}({user.username})"),
         ("导出时间", f"{now:%Y-%m-%d %H:%M:%S}(北京时间)"),
@@ -217,7 +218,7 @@ def _point_headings(unit: str, people: str) -> list[str]:
 
 
 _STATES = {"open": "开放", "closed": "未开放", "off_network": "远离道路"}
-_CHANGES = {None: "", "moved": "移动", "added": "新增", "closed": "撤销"}
+_CHANGES = {None: "", "moved": "移动", "added": "新增", "closed": "裁撤"}
 _HOURS = {"24h": "24小时", "day": "日间(8:00–20:00)"}
 
 

@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
+
+import numpy as np
 
 from gridmap.demo import Demo, PlausibilityReport, generate
 from gridmap.domain.elements import Element, Operation, Source, due_after
+from gridmap.domain.freshness import day_of
 from gridmap.domain.layers import Layer
 from gridmap.errors import StateConflict
-from gridmap.services import accounts, membership
+from gridmap.services import accounts, demo_work, membership
 from gridmap.services.district import District
 from gridmap.services.elements import InvalidElement
-from gridmap.storage import elements
+from gridmap.storage import elements, registered
 from gridmap.validation.attributes import clean_columns
 
-ACTOR = "demo"
+ACTOR = "示例民警"
 # Ids come from the seed, so that a link into one demo opens in every other.
 _NAMESPACE = uuid.UUID("6f0e1b8a-52a5-5c0e-9d4d-3f6a3c7e1b10")
-# The towns of the two demo officers: the seat of the district, and its largest neighbour.
-OFFICER_AREAS = ("310120101", "310120102")
+# The towns of the two demo officers, side by side: 南桥镇, the seat of the district, and 柘林镇.
+OFFICER_AREAS = ("310120101", "310120118")
+_FIRST_STATE = "reported"
+_REGISTERED, _MISSING_STEP = "premises", 35
 
 Progress = Callable[[float, str], None]
 
@@ -41,10 +46,11 @@ def install(
     district: District, *, seed: int = 1, scale: float = 1.0, progress: Progress | None = None
 ) -> DemoReport:
     """
-    Generate the demo district, store it as one commit and make its accounts.
+    Generate the demo district, store it with its past and make its accounts.
 
-    The district's newest day is today, so that what is overdue in the demo is overdue on the screen.
-    `progress` is told a share from 0 to 1 and a Chinese sentence.
+    The map was first filled a year and some weeks ago; each week since is one commit, with what came, what was
+    verified and which risks moved on. The demo's people have begun their work. The newest day is today, so that what is overdue in the demo is overdue
+    on the screen. `progress` is told a share from 0 to 1 and a Chinese sentence.
 
     Raises
     ------
@@ -59,22 +65,56 @@ def install(
         )
     tell(0.0, "正在生成示范区")
     now = district.clock()
-    demo = generate(seed, scale=scale, today=now.date())
-    tell(0.5, "正在写入数据库")
-    made = [one for layer in district.catalogue for one in _elements_of(layer, demo, now)]
-    reason = f"装入示范区(模拟数据,种子 {seed})"
-    with district.database.commit(actor=ACTOR, at=now, reason=reason) as commit:
-        written = elements.save(commit, made, Operation.CREATE)
-        tell(0.85, "正在归入网格")
-        membership.derive(district, commit.connection, written, [None] * len(written))
-    tell(0.95, "正在建立演示账号")
+    demo = generate(seed, scale=scale, today=day_of(now))
+    tell(0.4, "正在写入数据库")
+    lives = [one for layer in district.catalogue for one in _lives(layer, demo)]
+    for share in _live_through(district, lives, demo, now):
+        tell(0.4 + 0.5 * share, "正在写入数据库")
+    _register(district, [one for one in lives if one.layer.id == _REGISTERED], now)
+    tell(0.97, "正在建立演示账号")
     passwords = accounts.create_demo_accounts(district, officer_areas=list(OFFICER_AREAS))
+    tell(0.98, "正在准备示例方案、汇报和待办")
+    demo_work.begin(district, OFFICER_AREAS)
     tell(1.0, "完成")
     counts = {name: len(table) for name, table in demo.layers.items()}
     return DemoReport(counts, passwords, demo.report, district.database.sequence())
 
 
-def _elements_of(layer: Layer, demo: Demo, now: datetime) -> Iterator[Element]:
+@dataclass(frozen=True, slots=True)
+class _Life:
+    """An element as it is today, and the days that made it so; `visits` oldest first."""
+
+    element: Element
+    layer: Layer
+    appeared: date
+    visits: Sequence[date]
+    moved_on: date | None
+
+    def days(self) -> Iterator[date]:
+        """All of these days."""
+        yield self.appeared
+        yield from self.visits
+        if self.moved_on is not None:
+            yield self.moved_on
+
+    def as_of(self, day: date, present: Element | None, end: datetime) -> Element:
+        """The element at the end of a day, as a change of what is stored of it."""
+        one = self.element
+        properties = one.properties
+        if self.moved_on is not None and day < self.moved_on:
+            properties = {**properties, "state": _FIRST_STATE}
+        visits = bisect_right(self.visits, day)
+        at = min(_morning(self.visits[visits - 1]), end) if visits else end
+        return replace(
+            present or one,
+            properties=properties,
+            verified_at=at,
+            verified_by=ACTOR,
+            due_at=due_after(self.layer, properties, at),
+        )
+
+
+def _lives(layer: Layer, demo: Demo) -> Iterator[_Life]:
     table = demo.layers.get(layer.id)
     if table is None:
         return
@@ -82,10 +122,11 @@ def _elements_of(layer: Layer, demo: Demo, now: datetime) -> Iterator[Element]:
     columns, problems = clean_columns(layer, {name: table[name].tolist() for name in names})
     if problems:
         raise InvalidElement(problems)
-    verified = demo.verified_on.get(layer.id, [None] * len(table))
-    for number, (geometry, verified_on) in enumerate(zip(table.geometry, verified, strict=True)):
-        values = {name: column[number] for name, column in columns.items()}
-        at = _morning(verified_on, now)
+    told, count = demo.chronicle, len(table)
+    appeared = told.appeared.get(layer.id, [told.began] * count)
+    visits: Sequence[Sequence[date]] = told.visits.get(layer.id, [()] * count)
+    moved: Sequence[date | None] = told.moved_on if layer.id == "risk" else [None] * count
+    for number, geometry in enumerate(table.geometry):
         bare = Element(
             id=str(uuid.uuid5(_NAMESPACE, f"{demo.seed}/{layer.id}/{number}")),
             layer=layer.id,
@@ -93,15 +134,71 @@ def _elements_of(layer: Layer, demo: Demo, now: datetime) -> Iterator[Element]:
             name="",
             geometry=geometry,
             source=Source.SIMULATED,
-            verified_at=at,
-            verified_by=ACTOR,
-        ).with_values(values)
-        yield replace(bare, due_at=due_after(layer, bare.properties, at))
+        ).with_values({name: column[number] for name, column in columns.items()})
+        yield _Life(bare, layer, appeared[number], visits[number], moved[number])
 
 
-def _morning(day: Any, now: datetime) -> datetime:
-    """Nine in the morning (China time) of a day, but never later than now."""
-    if day is None:
-        return now
-    at = datetime.combine(date.fromisoformat(str(day)[:10]), time(1), tzinfo=UTC)
-    return min(at, now - timedelta(seconds=1))
+def _live_through(district: District, lives: Sequence[_Life], demo: Demo, now: datetime) -> Iterator[float]:
+    """Store the first day and then week after week, the last one until now; the share that is done."""
+    began, today = demo.chronicle.began, demo.today
+    # a commit each Sunday: every week of a trend has one
+    sunday = began + timedelta(days=6 - began.weekday() or 7)
+    ends = [began, *(sunday + timedelta(days=days) for days in range(0, (today - sunday).days, 7)), today]
+    touched: list[set[int]] = [set() for _ in ends]
+    for number, life in enumerate(lives):
+        for day in life.days():
+            touched[bisect_left(ends, day)].add(number)
+    stored: dict[int, Element] = {}
+    for week, day in enumerate(ends):
+        at = now if day == today else _evening(day)
+        reason = f"{ends[week - 1]:%m-%d} 至 {day:%m-%d} 的更新" if week else f"装入示范区,种子 {demo.seed}"
+        with district.database.commit(actor=ACTOR, at=at, reason=f"{reason}(模拟数据)") as commit:
+            changed: dict[Operation, list[int]] = {one: [] for one in _OPERATIONS}
+            fresh: dict[int, Element] = {}
+            for number in sorted(touched[week]):
+                fresh[number] = lives[number].as_of(day, stored.get(number), at)
+                changed[_operation(stored.get(number), fresh[number])].append(number)
+            for operation, numbers in changed.items():
+                written = elements.save(commit, [fresh[one] for one in numbers], operation)
+                stored.update(zip(numbers, written, strict=True))
+                if operation is Operation.CREATE:
+                    membership.derive(district, commit.connection, written, [None] * len(written))
+        yield (week + 1) / len(ends)
+
+
+_OPERATIONS = (Operation.CREATE, Operation.UPDATE, Operation.VERIFY)
+
+
+def _operation(before: Element | None, after: Element) -> Operation:
+    if before is None:
+        return Operation.CREATE
+    return Operation.VERIFY if before.properties == after.properties else Operation.UPDATE
+
+
+def _register(district: District, lives: Sequence[_Life], now: datetime) -> None:
+    """A register of premises, of which one in thirty-five is not on the map yet."""
+    grids = district.frames.frame("police_grid")
+    places = np.array([one.element.geometry for one in lives], dtype=object)
+    codes = membership.grid_codes(
+        grids.arrays.geometry[grids.living], grids.arrays.code[grids.living], places
+    ).tolist()
+    listed = [
+        registered.Item(str(one.element.code), one.element.name, code)
+        for one, code in zip(lives, codes, strict=True)
+    ]
+    missing = [
+        registered.Item(f"CS9{number:04d}", f"示范待上图场所{number:03d}", code)
+        for number, code in enumerate(codes[::_MISSING_STEP], 1)
+    ]
+    with district.database.write() as connection:
+        registered.put_items(connection, _REGISTERED, [*listed, *missing], by=ACTOR, at=now)
+
+
+def _morning(day: date) -> datetime:
+    """Nine in the morning (China time) of a day."""
+    return datetime.combine(day, time(1), tzinfo=UTC)
+
+
+def _evening(day: date) -> datetime:
+    """Eight in the evening (China time) of a day."""
+    return datetime.combine(day, time(12), tzinfo=UTC)

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from gridmap.domain.layers import Catalogue, load_catalogue
+from gridmap.domain.layer_files import load_catalogue
+from gridmap.domain.layers import Catalogue
 from gridmap.errors import Unavailable
 from gridmap.services.frames import Frames
 from gridmap.settings import Settings, load_settings
@@ -51,22 +52,39 @@ def open_district(settings: Settings | None = None, *, clock: Clock = utc_now) -
     Raises
     ------
     Unavailable
-        The store is missing or in an older form.
+        The store is missing, or in another form than this program's.
     """
     district = assemble(settings or load_settings(), clock=clock)
-    file = district.settings.database_file
-    if file is not None and not file.exists():
-        raise Unavailable(
-            f"there is no district at {file}; run `gridmap init` or `gridmap demo` first",
-            zh="还没有建立辖区数据库,请先运行 gridmap init 或 gridmap demo。",
-        )
-    found = migrate.current(district.database)
+    try:
+        _require_present_form(district)
+    except BaseException:
+        district.close()
+        raise
+    return district
+
+
+def _require_present_form(district: District) -> None:
+    found = _form(district)
+    migrate.refuse_newer(found)
     if found != migrate.newest():
         raise Unavailable(
             f"the store has form {found}, this program needs {migrate.newest()}; run `gridmap migrate`",
             zh="数据库版本与程序不一致,请先备份,再运行 gridmap migrate。",
         )
-    return district
+
+
+def _form(district: District) -> str:
+    """The form of the district's store; raises Unavailable where there is no store."""
+    file = district.settings.database_file
+    found = None if file is not None and not file.exists() else migrate.current(district.database)
+    if found is None:
+        place = file or "the database of GRIDMAP_DATABASE_URL"
+        raise Unavailable(
+            f"there is no district at {place}; run `gridmap init` or `gridmap demo` first",
+            zh=f"{file or '所配置的数据库中'}还没有辖区数据库,请先运行 gridmap init 或 gridmap demo。"
+            "若应已建立,请检查 GRIDMAP_HOME 和 GRIDMAP_DATABASE_URL。",
+        )
+    return found
 
 
 @functools.cache
@@ -76,8 +94,23 @@ def running() -> District:
 
 
 def prepare_store(district: District) -> None:
-    """Bring the store to the present form and list the catalogue's layers in it; safe to repeat."""
+    """Make the store or bring it to the present form, and list the catalogue's layers in it; safe to repeat."""
     migrate.upgrade(district.database)
     if district.database.is_embedded:
         with district.database.write() as connection:
             sqlite.publish_views(connection, district.catalogue)
+
+
+def migrate_store(district: District) -> tuple[str, str]:
+    """
+    Bring a store that is there to the present form; the form that it had, and the one that it has.
+
+    Raises
+    ------
+    Unavailable
+        There is no store (a new one in its place would look like a district that lost everything), or a newer
+        program made it.
+    """
+    before = _form(district)
+    prepare_store(district)
+    return before, migrate.newest()

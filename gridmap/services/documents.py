@@ -16,17 +16,20 @@ from shapely.geometry.base import BaseGeometry
 
 from gridmap.domain.elements import Element, Revision, time_text
 from gridmap.domain.layers import Field, FieldType, Layer, Symbol
+from gridmap.domain.names import search_key
+from gridmap.domain.patterns import in_words
 from gridmap.domain.roles import Permission, User
-from gridmap.errors import NotFound
-from gridmap.services import access
+from gridmap.services import access, names
 from gridmap.services.district import District
 from gridmap.services.elements import Receipt
 from gridmap.services.problems import plain
 from gridmap.storage import elements as stored
+from gridmap.storage import membership as members
 from gridmap.storage.database import Database
 
 Document = dict[str, Any]
 
+TOWN = "town"
 SYSTEM_PROPERTIES = (
     "source", "revision", "verified_at", "verified_by", "due_at",
     "created_at", "created_by", "updated_at", "updated_by",
@@ -72,14 +75,26 @@ def feature(district: District, element: Element) -> Document:
     }
 
 
+def people_document(district: District, elements: Sequence[Element]) -> dict[str, str]:
+    """What the people behind the accounts in the features of `elements` are called, by account."""
+    return names.of(
+        district, [who for one in elements for who in (one.created_by, one.updated_by, one.verified_by)]
+    )
+
+
 def receipt(district: District, user: User, answer: Receipt) -> Document:
-    """What a write answers: the stored feature, its entity tag, warnings (Chinese), the commit's number."""
+    """
+    What a write answers: the stored feature, its entity tag, people, warnings (Chinese), the commit's
+    number, and whether all was like that before, so that nothing was stored.
+    """
     element = answer.element
     return {
         "feature": feature(district, element),
         "etag": etag(element),
+        "people": people_document(district, [element]),
         "warnings": list(answer.warnings),
         "sequence": element.sequence,
+        "is_unchanged": answer.is_unchanged,
     }
 
 
@@ -197,10 +212,15 @@ def _layer_document(layer: Layer, user: User, census: _Census) -> Document:
         "partition": layer.is_partition,
         "parent": layer.parent,
         "code_pattern": layer.code_pattern,
+        "code_format": in_words(layer.code_pattern),
         "code_required": layer.is_code_required,
         "symbol": _symbol_document(layer.symbol),
         "symbol_by": rule.field if rule else None,
         "symbols": {value: _symbol_document(one) for value, one in rule.symbols.items()} if rule else {},
+        "symbol_exceptions": [
+            {"field": one.field, "value": one.value, "symbol": _symbol_document(one.symbol)}
+            for one in (rule.exceptions if rule else ())
+        ],
         "fields": [_field_document(one) for one in layer.fields],
         "count": census.counts.get(layer.id, 0),
         "extent": _outward(census.extents[layer.id]) if layer.id in census.extents else None,
@@ -229,6 +249,7 @@ def _field_document(field: Field) -> Document:
         "soft": field.is_soft,
         "choices": [{"value": one.value, "title": one.title} for one in field.choices],
         "pattern": field.pattern,
+        "format": in_words(field.pattern),
         "minimum": field.minimum,
         "maximum": field.maximum,
         "max_length": field.max_length,
@@ -243,12 +264,13 @@ def _field_document(field: Field) -> Document:
 
 
 def element_document(district: District, user: User, element: Element, grids: dict[str, str]) -> Document:
-    """The element with its entity tag, the grids it lies in, and whether this user may edit it."""
+    """The element with its entity tag, people, the grids it lies in, and whether this user may edit it."""
     layer = district.catalogue.layer(element.layer)
     reason = access.why_not_edit(district, user, layer, element.geometry)
     return {
         "feature": feature(district, element),
         "etag": etag(element),
+        "people": people_document(district, [element]),
         "grids": _grid_documents(district, grids),
         "may_edit": reason is None,
         "cannot_edit_reason": reason,
@@ -294,17 +316,27 @@ def _result(district: District, element: Element) -> Document:
 
 
 def grids_document(district: District, layer: Layer) -> Document:
-    """All areas of a grid layer by code, for a filter; raises NotFound for a layer that groups nothing."""
-    if not layer.is_grid:
-        raise NotFound(f"layer {layer.id} is no grid layer", zh=f"“{layer.title}”不是网格图层。", layer=layer.id)
+    """All areas of a grid layer by code, for a filter: each with its town and what a search in it matches."""
     frame = district.frames.frame(layer.id)
     boxes = shapely.bounds(frame.arrays.geometry)
-    grids = [
-        {"code": frame.arrays.code[at], "name": frame.arrays.name[at], "bbox": boxes[at].tolist()}
-        for at in frame.living
-        if frame.arrays.code[at]
-    ]
+    listed = [at for at in frame.living if frame.arrays.code[at]]
+    towns = _town_names(district, [frame.arrays.id[at] for at in listed])
+    grids = []
+    for at in listed:
+        code, name, town = frame.arrays.code[at], frame.arrays.name[at], towns.get(frame.arrays.id[at])
+        # a town's name finds all that lies in it
+        key = f"{search_key(code, name)} {search_key(None, town or '')}".strip()
+        grids.append({"code": code, "name": name, "bbox": boxes[at].tolist(), "town": town, "search": key})
     return {"grids": sorted(grids, key=lambda one: one["code"])}
+
+
+def _town_names(district: District, ids: Sequence[str]) -> dict[str, str]:
+    """The name of the town that each element lies in, by id."""
+    towns = district.frames.frame(TOWN)
+    names = dict(zip(towns.arrays.code[towns.living], towns.arrays.name[towns.living], strict=True))
+    with district.database.read() as connection:
+        codes = members.of_elements(connection, ids, TOWN)
+    return {one: names[code] or code for one, code in codes.items() if code in names}
 
 
 # --- history ---------------------------------------------------------------------------------------------
@@ -313,9 +345,11 @@ def grids_document(district: District, layer: Layer) -> Document:
 def history_document(district: District, layer: Layer, revisions: Sequence[Revision]) -> Document:
     """An element's revisions, newest first, each with what it changed from the one before."""
     before = [*revisions[1:], None]
+    called = names.of(district, [one.actor for one in revisions])
     return {
         "revisions": [
-            _revision_document(layer, now, then) for now, then in zip(revisions, before, strict=True)
+            _revision_document(layer, now, then) | {"actor_name": called[now.actor]}
+            for now, then in zip(revisions, before, strict=True)
         ]
     }
 

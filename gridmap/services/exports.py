@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta, timezone
+from datetime import date, datetime
 from enum import Enum
 from itertools import chain
 from pathlib import Path
@@ -24,16 +24,17 @@ from sqlalchemy import Connection
 from gridmap import __version__
 from gridmap.domain.crs import Datum, parse_datum
 from gridmap.domain.elements import Element, Source
+from gridmap.domain.freshness import CHINA
 from gridmap.domain.layers import Field, FieldType, Layer
 from gridmap.domain.privacy import MASKED_COUNT
 from gridmap.domain.roles import Permission, User
-from gridmap.errors import InvalidInput, NotFound
+from gridmap.errors import InvalidInput
 from gridmap.exchange import Format, WriteReport, parse_format, suggested_name, write_layers, write_table
 from gridmap.exchange.table import typed
-from gridmap.services import access, membership
+from gridmap.services import access, lookup, membership
 from gridmap.services.district import District
 from gridmap.services.elements import SMALL_COUNT, masked
-from gridmap.services.jobs import JobContext
+from gridmap.services.job_worker import JobContext
 from gridmap.storage import access_log, history
 from gridmap.storage import elements as stored
 from gridmap.storage.database import sequence_of
@@ -41,7 +42,6 @@ from gridmap.storage.elements import Query
 
 JOB_ROWS = 20_000
 SIMULATED_REMARK = "本文件含模拟数据,不反映真实情况,不得用于实际警务决策。"
-_CHINA = timezone(timedelta(hours=8))
 _MARK_COLUMN = "导出标记"
 
 
@@ -126,6 +126,8 @@ def export_layer(
     """
     layer = district.catalogue.layer(layer_id)
     _require(district, user, [layer], as_of)
+    if grid is not None:
+        lookup.require_grid(district, user, *grid)
     path, datum, headings = Path(path), parse_datum(datum), parse_headings(headings)
     format = parse_format(format if format is not None else path)
     with district.database.read() as connection:
@@ -205,19 +207,13 @@ def _elements(
     as_of: datetime | None,
     grid: tuple[str, str] | None,
 ) -> list[Element]:
-    if grid is not None and grid[1] not in (found := district.frames.by_code(grid[0], [grid[1]])):
-        raise NotFound(
-            f"there is no grid {grid[1]} in layer {grid[0]}",
-            zh=f"没有编码为“{grid[1]}”的网格。",
-            grid=grid[1],
-        )
     if as_of is None:
         return stored.find(connection, Query(layer.id, grid=grid))
     elements = history.as_of(connection, layer.id, as_of)
     if grid is None:
         return elements
     # which grid an element lay in is not part of its history: by its place then, and the grid of today
-    area = found[grid[1]]
+    area = district.frames.by_code(grid[0], [grid[1]])[grid[1]]
     shapely.prepare(area)
     places = membership.representative_points(np.array([one.geometry for one in elements], dtype=object))
     inside = shapely.intersects(area, places)
@@ -377,7 +373,7 @@ def _in_type(field: Field, value: Any) -> Any:
 
 
 def _china(at: datetime) -> str:
-    return f"{at.astimezone(_CHINA):%Y-%m-%d %H:%M:%S}(北京时间)"
+    return f"{at.astimezone(CHINA):%Y-%m-%d %H:%M:%S}(北京时间)"
 
 
 def run_job(context: JobContext) -> dict[str, Any]:

@@ -15,14 +15,13 @@ from typing import Any
 import numpy as np
 import shapely
 
+from gridmap.domain.elements import Box
 from gridmap.storage import elements
 from gridmap.storage.database import Database
 from gridmap.storage.elements import LayerArrays
 
 _REBASE_SHARE = 0.05
 _REBASE_LEAST = 2_000
-
-Box = tuple[float, float, float, float]
 
 
 def _rows(arrays: LayerArrays, where: np.ndarray) -> LayerArrays:

@@ -8,7 +8,6 @@ goes, the worker ends too, and the database takes back what it had not committed
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
 import pickle
@@ -22,31 +21,33 @@ import threading
 import time
 import traceback
 import uuid
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import IO, Any
 
-from sqlalchemy import Connection
-
 from gridmap.domain.roles import Permission, User
 from gridmap.errors import GridmapError, InvalidInput, NotFound
-from gridmap.services.district import District, open_district
+from gridmap.services.district import District
 from gridmap.settings import PROJECT_ROOT, Settings
 from gridmap.storage import jobs as stored
 from gridmap.storage.jobs import Job, JobState
 
 __all__ = [
-    "Job", "JobContext", "JobFailed", "JobState", "cancel", "folder_of", "get", "list_jobs", "recover",
+    "Job", "JobFailed", "JobState", "cancel", "folder_of", "get", "list_jobs", "recover",
     "register", "start", "wait",
 ]  # fmt: skip
 
 MOST_AT_ONCE = 2
 KEPT_DAYS = 30
 _LOG_BYTES = 64_000
-_WATCH_SECONDS = 1.0
-_LENGTH = struct.Struct("!Q")
+_STOP_SECONDS = 20.0
+"""How long a worker that can stop early may take to hand in what it has."""
+# The files by which a worker says that it can stop early, and the server that it should.
+STOPPABLE, STOP = "stoppable", "stop"
+# How long an order is, in front of it.
+LENGTH = struct.Struct("!Q")
 
 # Which function does which kind of work: "package.module:function", called with a JobContext in the worker.
 _KINDS = {
@@ -72,16 +73,9 @@ class JobFailed(GridmapError):
     title = "后台任务未完成"
 
 
-class _Cancelled(Exception):
-    """The job was taken back while its worker was at it."""
-
-
 def register(kind: str, function: str) -> None:
     """Let jobs of `kind` be done by `function` (`"package.module:name"`, taking a JobContext)."""
     _KINDS[kind] = function
-
-
-# --- in the server -----------------------------------------------------------------------------------------
 
 
 @dataclass(slots=True)
@@ -163,7 +157,7 @@ def _supervise(district: District, job_id: str, order: bytes) -> None:
 def _run_worker(district: District, job_id: str, order: bytes) -> None:
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(
-            [sys.executable, "-c", "from gridmap.services.jobs import work; work()", job_id],
+            [sys.executable, "-c", "from gridmap.services.job_worker import work; work()", job_id],
             cwd=PROJECT_ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -174,7 +168,7 @@ def _run_worker(district: District, job_id: str, order: bytes) -> None:
         assert process.stdin is not None
         assert process.stdout is not None
         try:
-            process.stdin.write(_LENGTH.pack(len(order)) + order)
+            process.stdin.write(LENGTH.pack(len(order)) + order)
             process.stdin.flush()
             _follow(district, job_id, process.stdout)
         except BrokenPipeError:
@@ -248,14 +242,21 @@ def list_jobs(district: District, user: User, *, limit: int = 50) -> list[Job]:
 
 def cancel(district: District, user: User, job_id: str) -> Job:
     """
-    Take a job back; nothing of it stays. One that has ended is left as it is.
+    Take a job back; nothing of it stays, except the best result so far of one that can stop early (see
+    `JobContext.stoppable`). One that has ended is left as it is.
 
     A worker of this process is killed; one of another process notices within seconds and ends itself.
     """
-    get(district, user, job_id)
+    job = get(district, user, job_id)
+    if job.state is JobState.RUNNING and _has_stopped(district, job_id):
+        return get(district, user, job_id)
     with district.database.write() as connection:
         stored.finish(
-            connection, job_id, JobState.CANCELLED, at=district.clock(), message=f"已由 {user.username} 取消"
+            connection,
+            job_id,
+            JobState.CANCELLED,
+            at=district.clock(),
+            message=f"已由 {user.display_name} 取消",
         )
     job = get(district, user, job_id)
     with _lock:
@@ -263,6 +264,22 @@ def cancel(district: District, user: User, job_id: str) -> Job:
         if job.state is JobState.CANCELLED and child is not None and child.process is not None:
             child.process.kill()  # by its own pid, and a process that has ended is left alone
     return job
+
+
+def _has_stopped(district: District, job_id: str) -> bool:
+    """Ask a worker that can stop early to do so; whether it then ended in time."""
+    folder = folder_of(district.settings, job_id)
+    if not (folder / STOPPABLE).exists():
+        return False
+    (folder / STOP).touch()
+    ends = time.monotonic() + _STOP_SECONDS
+    while time.monotonic() < ends:
+        with district.database.read() as connection:
+            job = stored.get(connection, job_id)
+        if job is None or job.state.is_final:
+            return True
+        time.sleep(0.05)
+    return False
 
 
 def wait(district: District, user: User, job_id: str, *, seconds: float = 600.0) -> Job:
@@ -337,137 +354,3 @@ def recover(district: District) -> list[str]:
     for job_id in dropped:
         shutil.rmtree(folder_of(district.settings, job_id), ignore_errors=True)
     return [one.id for one in left_over]
-
-
-# --- in the worker -----------------------------------------------------------------------------------------
-
-
-@dataclass(slots=True)
-class JobContext:
-    """
-    What the function that does a job is given.
-
-    It answers with the job's result (a JSON mapping); work that ends in a commit calls `finish` inside it
-    instead, so that result and job are stored together.
-    """
-
-    district: District
-    user: User
-    job_id: str
-    parameters: Mapping[str, Any]
-    is_finished: bool = field(default=False, init=False)
-
-    @property
-    def folder(self) -> Path:
-        """A folder of the job's own; made when it is asked for."""
-        path = folder_of(self.district.settings, self.job_id)
-        path.mkdir(parents=True, exist_ok=True, mode=0o700)
-        return path
-
-    def progress(self, share: float, message: str = "") -> None:
-        """Tell the server how far the work is, from 0 to 1, in Chinese words."""
-        line = json.dumps(
-            {"progress": round(min(max(share, 0.0), 1.0), 4), "message": message}, ensure_ascii=False
-        )
-        _say(line)
-
-    def log(self, text: str) -> None:
-        """Write a line for the administrator."""
-        print(text, file=sys.stderr, flush=True)
-
-    def finish(self, connection: Connection, result: Mapping[str, Any], message: str = "已完成") -> None:
-        """
-        Store the result in the transaction that stores the work.
-
-        Raises so that the transaction is taken back when the job was cancelled meanwhile.
-        """
-        at = self.district.clock()
-        if not stored.finish(connection, self.job_id, JobState.DONE, at=at, message=message, result=result):
-            raise _Cancelled
-        self.is_finished = True
-
-
-_say_lock = threading.Lock()
-_channel: IO[bytes] | None = None
-
-
-def _say(line: str) -> None:
-    with _say_lock:
-        if _channel is not None:
-            _channel.write(line.encode() + b"\n")
-            _channel.flush()
-
-
-def _function(name: str) -> Callable[[JobContext], Mapping[str, Any] | None]:
-    module, _, attribute = name.partition(":")
-    return getattr(importlib.import_module(module), attribute)
-
-
-def _end_with_server(lifeline: IO[bytes]) -> None:
-    """Block until the server closes its end of the pipe, which it does at the latest by dying."""
-    lifeline.read()
-    os._exit(3)
-
-
-def _end_when_cancelled(district: District, job_id: str) -> None:
-    while True:
-        time.sleep(_WATCH_SECONDS)
-        with district.database.read() as connection:
-            job = stored.get(connection, job_id)
-        if job is None or job.state is JobState.CANCELLED:
-            os._exit(4)
-
-
-def _do(context: JobContext, function: str) -> None:
-    result = _function(function)(context)
-    if not context.is_finished:
-        with context.district.database.write() as connection:
-            context.finish(connection, result or {})
-
-
-def work() -> None:
-    """The worker's whole life: read the order from standard input, do the job, end."""
-    global _channel
-    # what the work prints must not be taken for its words to the server
-    _channel = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)
-    (length,) = _LENGTH.unpack(sys.stdin.buffer.read(_LENGTH.size))
-    order = pickle.loads(sys.stdin.buffer.read(length))
-    if hasattr(os, "nice"):
-        os.nice(5)  # people at their screens come first
-    district, job_id = open_district(order["settings"]), order["job"]
-    with district.database.write() as connection:
-        if not stored.begin(connection, job_id, pid=os.getpid(), at=district.clock()):
-            return
-        job = stored.get(connection, job_id)
-    assert job is not None
-    threading.Thread(target=_end_with_server, args=(sys.stdin.buffer,), daemon=True).start()
-    threading.Thread(target=_end_when_cancelled, args=(district, job_id), daemon=True).start()
-    context = JobContext(district, order["user"], job_id, job.parameters)
-    try:
-        _do(context, order["function"])
-    except _Cancelled:
-        context.log("cancelled before it was stored")
-    except GridmapError as error:
-        context.log(f"{type(error).__name__}: {error}")
-        _fail(context, error.chinese(), error)
-    except Exception:
-        reference = uuid.uuid4().hex[:8]
-        context.log(f"reference {reference}\n{traceback.format_exc()}")
-        _fail(context, f"出现意外错误(编号 {reference}),未保存任何结果,请联系系统管理员。", None)
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(0)  # without waiting for the two watching threads, which never end by themselves
-
-
-def _fail(context: JobContext, message: str, error: GridmapError | None) -> None:
-    facts = {} if error is None else {"error": type(error).__name__, "message": str(error)}
-    with context.district.database.write() as connection:
-        stored.finish(
-            connection,
-            context.job_id,
-            JobState.FAILED,
-            at=context.district.clock(),
-            message=message,
-            result=facts,
-        )

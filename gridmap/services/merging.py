@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+import shapely
 from shapely.geometry.base import BaseGeometry
 
 from gridmap.domain.elements import Element
@@ -17,7 +18,7 @@ from gridmap.domain.layers import Layer
 from gridmap.domain.merge import Choice, FieldConflict, merge
 from gridmap.domain.roles import User
 from gridmap.errors import EditConflict, NotFound, RevisionRequired
-from gridmap.services import access, elements
+from gridmap.services import access, elements, names
 from gridmap.services.district import District
 from gridmap.services.elements import Also, InvalidElement, Receipt
 from gridmap.storage import elements as stored
@@ -83,13 +84,13 @@ def _edited(
 
 
 def _conflict(
-    base: Element, mine: Element, theirs: Element, conflicts: tuple[FieldConflict, ...]
+    district: District, base: Element, mine: Element, theirs: Element, conflicts: tuple[FieldConflict, ...]
 ) -> MergeConflict:
-    who = theirs.updated_by
+    who = names.one(district, theirs.updated_by)
     what = "deleted" if theirs.is_retired else f"changed in {', '.join(one.field for one in conflicts)}"
     zh = f"该要素已被 {who} 删除。" if theirs.is_retired else f"{who} 修改了相同的内容,请选择保留哪一个。"
     return MergeConflict(
-        f"element {theirs.id} was {what} by {who} since revision {base.revision}; choose a side for each field",
+        f"element {theirs.id} was {what} by {theirs.updated_by} since revision {base.revision}; choose a side for each field",
         zh=zh,
         base=base,
         mine=mine,
@@ -97,7 +98,8 @@ def _conflict(
         conflicts=conflicts,
         revision=theirs.revision,
         base_revision=base.revision,
-        updated_by=who,
+        updated_by=theirs.updated_by,
+        updated_by_name=who,
         updated_at=theirs.updated_at.isoformat() if theirs.updated_at else None,
     )
 
@@ -113,13 +115,14 @@ def save(
     geometry: BaseGeometry | None = None,
     choices: Mapping[str, Choice] | None = None,
     reason: str = "",
+    idempotency_key: str | None = None,
     also: Also | None = None,
 ) -> MergeReceipt:
     """
     Store an edit based on `base_revision`, merged field by field with what others stored since.
 
     `choices` decide fields (or "geometry") that were in conflict before; a conflict they do not decide
-    stores nothing. `also` runs inside the commit.
+    stores nothing. A repeated `idempotency_key` is answered as in `elements.create`. `also` runs inside the commit.
 
     Raises
     ------
@@ -129,15 +132,19 @@ def save(
     access.require_edit(district, user, layer)
     if base_revision is None:
         raise RevisionRequired("the revision that the edit is based on is missing", zh="缺少所依据的版本号。")
+    shape = None if geometry is None else shapely.to_wkb(geometry, hex=True)
+    key = elements.request_key(user, idempotency_key, "merge", layer.id, element_id, changes, shape, choices)
+    if (earlier := elements.answered(district, key)) is not None:
+        return MergeReceipt(earlier)
     base = _base(district, layer, element_id, base_revision)
     mine = _edited(layer, base, changes, geometry)
     for attempt in range(_TRIES):
         theirs = _present(district, layer, element_id)
         if theirs.is_retired:
-            raise _conflict(base, mine, theirs, ())
+            raise _conflict(district, base, mine, theirs, ())
         result = merge(base, mine, theirs, choices=choices)
         if result.conflicts:
-            raise _conflict(base, mine, theirs, result.conflicts)
+            raise _conflict(district, base, mine, theirs, result.conflicts)
         try:
             receipt = elements.change(
                 district,
@@ -148,6 +155,7 @@ def save(
                 values=result.element.values(),
                 geometry=result.element.geometry,
                 reason=reason,
+                idempotency_key=key,
                 also=also,
             )
         except EditConflict:

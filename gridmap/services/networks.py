@@ -15,7 +15,8 @@ import numpy as np
 import shapely
 from pyproj import CRS
 
-from gridmap.analysis.network import NetworkQuality, RoadGraph
+from gridmap.analysis.network import RoadGraph
+from gridmap.analysis.network_quality import NetworkQuality
 from gridmap.analysis.snapping import Snap
 from gridmap.analysis.speeds import HIGHEST_KMH, OFF_ROAD_MPS, Mode, edge_seconds
 from gridmap.domain.crs import from_metric, metric_crs_of, to_metric, xy_in_metres

@@ -8,34 +8,41 @@ For those without sensitive sight, small counts of people and risks are hidden, 
 
 from __future__ import annotations
 
-import threading
-import weakref
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import Enum
-from typing import Any, TypeVar
 
 import numpy as np
 
 from gridmap.domain.elements import Operation
-from gridmap.domain.freshness import CHINA, day_of, first_moment
+from gridmap.domain.freshness import day_of, first_moment
 from gridmap.domain.layers import Privacy
 from gridmap.domain.periods import Period, PeriodKind, ends_of_weeks, period_at
-from gridmap.domain.privacy import MASKED_COUNT
 from gridmap.domain.roles import Permission, User
 from gridmap.errors import InvalidInput
 from gridmap.services import access, freshness, standing
 from gridmap.services.district import District
+from gridmap.services.figures import (
+    COLUMNS,
+    SMALL_CHANGE,
+    Figure,
+    Form,
+    GradeRow,
+    Ranking,
+    RankRow,
+    Scope,
+    Stamp,
+    Trend,
+    scope_of,
+)
+from gridmap.services.keeping import kept
 from gridmap.services.masking import Hidden, hide, hide_parts, hide_row, nothing_hidden
 from gridmap.services.standing import Standing
 from gridmap.storage import activity, past, registered
-from gridmap.storage.database import Database
 
-SIMULATED = "模拟数据"
-SMALL_CHANGE = 5
 TREND_WEEKS = 12
+_SUNDAY = 6
 
 
 # The headline figures, in the order in which they are shown.
@@ -43,188 +50,6 @@ FIGURE_KEYS = (
     "people", "covered_share", "gap_people", "gap_grids", "overdue", "fresh_share", "mapped_share", "open_risks",
     "overdue_risks", "new_risks", "force_per_grid", "posts",
 )  # fmt: skip
-
-
-class Scope(Enum):
-    """Who sees the same figures: people with sensitive sight, and people for whom small counts are hidden."""
-
-    FULL = "full"
-    MASKED = "masked"
-
-    @property
-    def title(self) -> str:
-        """The words a person reads."""
-        return {"full": "完整数据", "masked": "已隐去小数"}[self.value]
-
-
-def scope_of(user: User) -> Scope:
-    """The user's masking scope; figures of one scope are never shown in another."""
-    return Scope.FULL if user.may(Permission.VIEW_SENSITIVE) else Scope.MASKED
-
-
-@dataclass(frozen=True, slots=True)
-class Stamp:
-    """What figures speak of: the moment `at`, the commit `sequence`, whether anything is made up, who may see it."""
-
-    at: datetime
-    sequence: int
-    is_simulated: bool
-    scope: Scope
-    method: str
-
-    @property
-    def text(self) -> str:
-        """One line under a page: data time, commit, how coverage was found, 模拟数据."""
-        parts = [f"数据时间 {self.at.astimezone(CHINA):%Y-%m-%d %H:%M}", f"数据序号 {self.sequence}"]
-        if self.method:
-            parts.append(f"覆盖口径:{self.method}")
-        if self.scope is Scope.MASKED:
-            parts.append("小于 5 的数量已隐去")
-        return " · ".join([*parts, *([SIMULATED] if self.is_simulated else [])])
-
-
-class Form(Enum):
-    """How a figure is written."""
-
-    COUNT = "count"
-    SHARE = "share"
-    DECIMAL = "decimal"
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """
-    One headline figure.
-
-    `value` and `before` (at the end of the period before) are counts, or shares from 0 to 1; None where there
-    is none, or where it is hidden (`is_hidden`). `good` says whether more is better (1), worse (-1) or
-    neither (0). `change` is `value - before`, None where one is missing or the difference itself is hidden.
-    """
-
-    key: str
-    title: str
-    value: float | None
-    unit: str = ""
-    form: Form = Form.COUNT
-    before: float | None = None
-    change: float | None = None
-    good: int = 0
-    is_hidden: bool = False
-    note: str = ""
-
-    @property
-    def text(self) -> str:
-        """The value as shown, without its unit: 12,345, 87.5%, 2.4, * or –."""
-        return _shown(self.value, self.form, is_hidden=self.is_hidden)
-
-    @property
-    def change_text(self) -> str:
-        """The change as shown: +12, -0.4个百分点, 持平; empty where unknown."""
-        if self.change is None:
-            return ""
-        if self.form is Form.SHARE:
-            points = round(self.change * 100, 1)
-            return "持平" if points == 0 else f"{points:+.1f}个百分点"
-        number = round(self.change, 0 if self.form is Form.COUNT else 2)
-        if number == 0:
-            return "持平"
-        return f"{number:+,.0f}" if self.form is Form.COUNT else f"{number:+,.2f}"
-
-    @property
-    def is_better(self) -> bool | None:
-        """Whether the change is for the better; None where there is none or it does not matter."""
-        return None if not self.change or not self.good else self.change * self.good > 0
-
-
-def _shown(value: float | None, form: Form, *, is_hidden: bool = False) -> str:
-    if is_hidden:
-        return MASKED_COUNT
-    if value is None:
-        return "–"
-    if form is Form.SHARE:
-        return f"{value:.1%}"
-    return f"{value:,.0f}" if form is Form.COUNT else f"{value:,.2f}"
-
-
-@dataclass(frozen=True, slots=True)
-class GradeRow:
-    """Risks of one grade: open and overdue ones; None where hidden."""
-
-    grade: str
-    title: str
-    color: str
-    open: int | None
-    overdue: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """One column of a ranking."""
-
-    key: str
-    title: str
-    unit: str = ""
-    form: Form = Form.COUNT
-    good: int = 0
-
-
-COLUMNS = (
-    Column("people", "人口", "人"),
-    Column("covered_share", "人口覆盖率", "", Form.SHARE, 1),
-    Column("gap_people", "未覆盖人口", "人", Form.COUNT, -1),
-    Column("overdue", "逾期未核实", "个", Form.COUNT, -1),
-    Column("fresh_share", "数据鲜活率", "", Form.SHARE, 1),
-    Column("open_risks", "未结风险", "处", Form.COUNT, -1),
-    Column("overdue_risks", "超期风险", "处", Form.COUNT, -1),
-    Column("force", "网格力量", "人", Form.COUNT, 1),
-)
-
-
-@dataclass(frozen=True, slots=True)
-class RankRow:
-    """One town or grid: its figures by column key; None where there is none, keys in `hidden` where hidden."""
-
-    layer: str
-    code: str
-    name: str
-    values: dict[str, float | None]
-    hidden: frozenset[str] = frozenset()
-
-    def text(self, column: Column) -> str:
-        """One cell as shown."""
-        return _shown(self.values[column.key], column.form, is_hidden=column.key in self.hidden)
-
-
-@dataclass(frozen=True, slots=True)
-class Ranking:
-    """Towns (or grids) with their figures, by code; `ordered` ranks them."""
-
-    layer: str
-    title: str
-    columns: tuple[Column, ...]
-    rows: tuple[RankRow, ...]
-
-    def ordered(self, key: str, *, worst_first: bool = True) -> list[RankRow]:
-        """The rows by one column; hidden and missing figures come last."""
-        column = next((one for one in self.columns if one.key == key), None)
-        if column is None:
-            raise InvalidInput(f"no column {key!r} in the ranking", zh=f"排名中没有“{key}”这一列。")
-        known = [one for one in self.rows if one.values[key] is not None]
-        rest = [one for one in self.rows if one.values[key] is None]
-        is_descending = (column.good <= 0) == worst_first
-        known.sort(key=lambda one: (-1 if is_descending else 1) * (one.values[key] or 0.0))
-        return [*known, *rest]
-
-
-@dataclass(frozen=True, slots=True)
-class Trend:
-    """One line: (moment, value) per week, oldest first; None where there was no data or it is hidden."""
-
-    key: str
-    title: str
-    unit: str
-    points: tuple[tuple[datetime, float | None], ...]
-    form: Form = Form.COUNT
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,40 +109,6 @@ def _moment(district: District, at: datetime | None) -> datetime:
     return at or district.clock()
 
 
-# --- keeping ----------------------------------------------------------------------------------------------
-
-_MOST_KEPT = 64
-Made = TypeVar("Made")
-_caches: weakref.WeakKeyDictionary[Database, OrderedDict[Any, tuple[int, Any]]] = weakref.WeakKeyDictionary()
-_cache_lock = threading.Lock()
-_making: dict[Any, threading.Lock] = {}
-
-
-def kept(district: District, key: Any, make: Callable[[], Made], *, is_past: bool = False) -> Made:
-    """
-    What `make` answers, from memory while the district has not changed; one thread makes it at a time.
-
-    What `is_past` stays as it is, whatever changes.
-    """
-    sequence = -1 if is_past else district.database.sequence()
-    with _cache_lock:
-        cache = _caches.setdefault(district.database, OrderedDict())
-        lock = _making.setdefault((id(district.database), key), threading.Lock())
-    with lock:
-        with _cache_lock:
-            found = cache.get(key)
-        if found is not None and found[0] == sequence:
-            return found[1]
-        made = make()
-        with _cache_lock:
-            cache[key] = (sequence, made)
-            cache.move_to_end(key)
-            while len(cache) > _MOST_KEPT:
-                cache.popitem(last=False)
-            _making.pop((id(district.database), key), None)
-        return made
-
-
 def sums(
     district: District, user: User, *, period: PeriodKind | str = PeriodKind.MONTH, at: datetime | None = None
 ) -> tuple[Sums, Sums | None]:
@@ -347,6 +138,32 @@ def standing_at(district: District, period: Period, at: datetime | None) -> Stan
     return kept(
         district, key, lambda: standing.standing(district, at, since=period.since), is_past=at is not None
     )
+
+
+def warm(district: District, *, is_over: Callable[[], bool] = lambda: False) -> bool:
+    """
+    Count the district as the first overview will ask for it; whether there was anything that takes its time.
+
+    Nothing is counted where there are no people, stations or grids to count. `is_over` is asked between two
+    moments: whether to leave out the rest.
+    """
+    needed = ("residential_area", "workstation", standing.GRID)
+    if not all(len(district.frames.frame(layer).living) for layer in needed):
+        return False
+    period = period_at(PeriodKind.MONTH, district.clock())
+    standing_at(district, period, None)
+    if not is_over():
+        _standing_before(district, period)
+    return True
+
+
+def _standing_before(district: District, period: Period) -> Standing | None:
+    """The counted district at the end of the period before; None where history does not reach back so far."""
+    with district.database.read() as connection:
+        first = past.first_write(connection)
+    if first is None or first > period.before:
+        return None
+    return standing_at(district, period_at(period.kind, period.before), period.before)
 
 
 # --- making -----------------------------------------------------------------------------------------------
@@ -426,13 +243,8 @@ class _Maker:
         self.then = self._earlier()
 
     def _earlier(self) -> Sums | None:
-        with self.district.database.read() as connection:
-            first = past.first_write(connection)
-        before = self.period.before
-        if first is None or first > before:
-            return None
-        earlier = period_at(self.period.kind, before)
-        return sums_of(self.district, self.scope, standing_at(self.district, earlier, before))
+        found = _standing_before(self.district, self.period)
+        return None if found is None else sums_of(self.district, self.scope, found)
 
     def overview(self) -> Overview:
         found = self.now.standing
@@ -460,6 +272,7 @@ class _Maker:
         good: int = 0,
         masks: Sequence[str] = (),
         note: str = "",
+        is_flow: bool = False,
     ) -> Figure:
         is_hidden = any(self.now.hidden(one).total for one in masks)
         was_hidden = self.then is not None and any(self.then.hidden(one).total for one in masks)
@@ -469,7 +282,7 @@ class _Maker:
         is_told = masks and self.scope is Scope.MASKED and form is Form.COUNT
         if is_told and change is not None and 0 < abs(change) < SMALL_CHANGE:
             before = change = None
-        return Figure(key, title, value, unit, form, before, change, good, is_hidden, note)
+        return Figure(key, title, value, unit, form, before, change, good, is_hidden, note, is_flow)
 
     def _figures(self) -> tuple[Figure, ...]:
         make, cover = self._figure, (standing.COVERED,)
@@ -489,7 +302,7 @@ class _Maker:
             make("overdue_risks", "超期风险", lambda one: one.total(standing.OVERDUE_RISKS), unit="处", good=-1,
                  masks=risks),
             make("new_risks", f"{self.period.kind.title}新增风险", lambda one: one.total(standing.NEW_RISKS),
-                 unit="处", good=-1, masks=(standing.NEW_RISKS,)),
+                 unit="处", good=-1, masks=(standing.NEW_RISKS,), is_flow=True),
             make("force_per_grid", "格均力量", _share(standing.FORCE, ""), unit="人", form=Form.DECIMAL, good=1,
                  note="每个警务网格的社区民警与辅警"),
             make("posts", "警务站", lambda one: one.total(standing.POSTS), unit="个"),
@@ -546,7 +359,10 @@ class _Maker:
     # trends
 
     def _trends(self) -> tuple[Trend, ...]:
-        ends = ends_of_weeks(self.now.standing.at, TREND_WEEKS)
+        # a week that has only begun would look like a fall
+        *ends, begun = ends_of_weeks(self.now.standing.at, TREND_WEEKS + 1)
+        if day_of(begun).weekday() == _SUNDAY:
+            ends = [*ends[1:], begun]
         found = self.now.standing
         layers = [one.id for one in self.district.catalogue if one.freshness and access.sees(self.user, one)]
         with self.district.database.read() as connection:

@@ -20,6 +20,9 @@ from gridmap.validation.geometry import valid_form
 from gridmap.validation.topology import PartitionReport, partition_problems
 
 TOLERANCE_M2 = 1.0
+# A parent of which more belongs to no grid is still being filled.
+_WHOLE_SHARE = 0.99
+_MOST_NAMED = 3
 
 
 class GridOverlapError(StateConflict):
@@ -109,6 +112,65 @@ class ChildOutsideError(StateConflict):
     """
 
     title = "下级网格越界"
+
+
+class HoleLeftError(GroundLostError):
+    """
+    A grid would be taken out of a partition that is whole.
+
+    Attributes
+    ----------
+    area_m2 : the hole, m²
+    neighbours : codes of the grids that could take it over, those with the longest common border first
+    """
+
+
+def check_removal(district: District, layer: Layer, element: Element) -> None:
+    """
+    Refuse to take a grid away where its parent's area would then have a hole.
+
+    Nothing is refused where there is no whole partition to be harmed: in a layer that is none or has no parent,
+    while more than a hundredth of the parent belongs to no grid, for the last grid of a parent, and for a grid
+    whose ground others cover too.
+
+    Raises
+    ------
+    HoleLeftError
+        More than 1 m² of the parent would belong to no grid.
+    """
+    if not layer.is_partition or layer.parent is None:
+        return
+    parent = parent_of(district, layer, element.geometry)
+    if parent is None:
+        return
+    own, parent = _sound(np.array([element.geometry, parent], dtype=object))
+    frame = district.frames.frame(layer.id)
+    others = frame.query(parent, predicate="intersects")
+    others = others[frame.arrays.id[others] != element.id]
+    areas = _sound(frame.arrays.geometry[others])
+    rest = shapely.intersection(shapely.union_all(areas), parent)
+    hole = area_m2(shapely.difference(shapely.intersection(own, parent), rest))
+    covered = area_m2(rest)
+    is_whole = covered + hole >= _WHOLE_SHARE * area_m2(parent)
+    if not is_whole or hole <= TOLERANCE_M2 or covered <= TOLERANCE_M2:
+        return
+    beside = others[_beside(own, areas, parent)]
+    named = "、".join(f"“{frame.arrays.name[at] or frame.arrays.code[at]}”" for at in beside[:_MOST_NAMED])
+    titles = district.catalogue.layer(layer.parent).title, layer.title
+    raise HoleLeftError(
+        f"{hole:,.0f} m² would belong to no grid without {element.code}; merge it with a neighbour",
+        zh=f"“{element.name or element.code}”与其他{titles[1]}一起铺满所属{titles[0]},删除后会有 {hole:,.0f} 平方米"
+        f"不属于任何{titles[1]},未删除。请改用“合并”,并入相邻的{named or titles[1]}。",
+        area_m2=round(hole, 1),
+        neighbours=[frame.arrays.code[at] for at in beside],
+    )
+
+
+def _beside(own: BaseGeometry, areas: np.ndarray, parent: BaseGeometry) -> np.ndarray:
+    """Positions of the areas in the parent that share a border with `own`, the longest common border first."""
+    shared = shapely.length(shapely.intersection(shapely.boundary(areas), shapely.boundary(own)))
+    shared[~shapely.intersects(parent, shapely.point_on_surface(areas))] = 0.0
+    return np.argsort(-shared, kind="stable")[: np.count_nonzero(shared)]
 
 
 def parent_of(district: District, layer: Layer, geometry: BaseGeometry) -> BaseGeometry | None:

@@ -4,7 +4,6 @@ Map pictures of the district, drawn on the server: what is shown, as of when, an
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,19 +12,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import shapely
 
+from gridmap.domain.elements import Box
 from gridmap.domain.freshness import CHINA
 from gridmap.domain.layers import Layer, Shape, Symbol
 from gridmap.domain.roles import Permission, User
 from gridmap.errors import InvalidInput
-from gridmap.services import access, overview, standing
+from gridmap.services import access, figures, keeping, overview, standing
 from gridmap.services.district import District
-from gridmap.services.overview import Stamp
+from gridmap.services.figures import Stamp
 
 if TYPE_CHECKING:  # drawing libraries are loaded by whoever draws
     from gridmap.maps.figure import Highlight, Picture
     from gridmap.maps.painting import Drawn
-
-Box = tuple[float, float, float, float]
 
 AREA_SYMBOL = Symbol(Shape.SOLID, "#d6336c", size=2.6, fill_opacity=0.06)
 REACH_SYMBOL = Symbol(Shape.SOLID, "#2a9d8f", size=1.2, fill_opacity=0.18)
@@ -57,12 +55,12 @@ def drawn(district: District, layer: Layer, at: datetime | None = None) -> Drawn
         state = standing.layer_state(district, layer.id, at)
         values: list[Mapping[str, Any]] = [{}] * len(state)
         if layer.symbol_rule is not None:
-            name = layer.symbol_rule.field
-            values = [{name: json.loads(one).get(name)} for one in state.properties]
-        names = state.name.tolist() if layer.label_min_zoom <= 22 else []
-        return Drawn(layer, state.geometry, values, names).prepared()
+            names = layer.symbol_rule.fields
+            values = [{name: found.get(name) for name in names} for found in state.values()]
+        labels = state.name.tolist() if layer.label_min_zoom <= 22 else []
+        return Drawn(layer, state.geometry, values, labels).prepared()
 
-    return overview.kept(district, ("drawn", layer.id, at), make, is_past=at is not None)
+    return keeping.kept(district, ("drawn", layer.id, at), make, is_past=at is not None)
 
 
 def district_box(district: District, at: datetime | None = None) -> Box:
@@ -129,7 +127,7 @@ def picture(
         text = f"数据时间 {moment.astimezone(CHINA):%Y-%m-%d %H:%M} · 数据序号 {overview.sequence_at(district, request.at)}"
         is_simulated = overview.overview(district, user, at=request.at).stamp.is_simulated
     else:
-        text, is_simulated = stamp.text.removesuffix(f" · {overview.SIMULATED}"), stamp.is_simulated
+        text, is_simulated = stamp.text.removesuffix(f" · {figures.SIMULATED}"), stamp.is_simulated
     spec = FigureSpec(
         box=request.box or district_box(district, request.at),
         layers=tuple(layers),

@@ -12,14 +12,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import shapely
-from sqlalchemy import Connection
 
 from gridmap.domain.elements import Element
 from gridmap.domain.layers import Layer
 from gridmap.domain.roles import Permission, User
-from gridmap.services import access
+from gridmap.services import access, names
 from gridmap.services.district import District
-from gridmap.storage import accounts
 from gridmap.storage import elements as stored
 from gridmap.storage import membership as members
 from gridmap.storage import presence as kept
@@ -103,15 +101,15 @@ def people(district: District, user: User) -> tuple[Person, ...]:
         rows = kept.alive(connection, district.clock() - ALIVE)
         if not rows:
             return ()
-        names = _names(connection, {one.username for one in rows})
         found = stored.get_many(connection, sorted({one.element_id for one in rows if one.element_id}))
     visible = {one.id for one in access.visible_layers(district, user)}
+    called = names.of(district, [one.username for one in rows])
     grids = _grid_names(district, {one.grid_code for one in rows if one.grid_code})
     return tuple(
         Person(
             key=one.client,
             username=one.username,
-            display_name=names.get(one.username, one.username),
+            display_name=called[one.username],
             grid_code=one.grid_code,
             grid_name=grids.get(one.grid_code or "", ""),
             element=found.get(one.element_id or "") if one.layer in visible else None,
@@ -146,14 +144,6 @@ def _grid_of(district: District, element: Element | None, place: tuple[float, fl
     hits = frame.query(shapely.Point(*place), predicate="intersects")
     codes = sorted(frame.arrays.code[at] for at in hits if frame.arrays.code[at])
     return codes[0] if codes else None
-
-
-def _names(connection: Connection, usernames: Collection[str]) -> dict[str, str]:
-    return {
-        one.username: one.display_name
-        for one in accounts.all_accounts(connection)
-        if one.username in usernames
-    }
 
 
 def _grid_names(district: District, codes: Collection[str]) -> dict[str, str]:

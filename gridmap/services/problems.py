@@ -59,7 +59,10 @@ def kebab(name: str) -> str:
 
 def _reference(error: BaseException) -> str:
     reference = secrets.token_hex(4)
-    _log.error("reference %s: %s", reference, error, exc_info=error)
+    # what has a sentence of its own needs no trace
+    _log.error(
+        "reference %s: %s", reference, error, exc_info=None if isinstance(error, GridmapError) else error
+    )
     return reference
 
 

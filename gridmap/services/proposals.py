@@ -17,7 +17,7 @@ from shapely.geometry.base import BaseGeometry
 from gridmap.domain.elements import Element, new_id
 from gridmap.domain.roles import User
 from gridmap.errors import InvalidInput, NotFound, RevisionRequired, StateConflict
-from gridmap.services import access, elements, grids, merging
+from gridmap.services import access, elements, grids, merging, names
 from gridmap.services.district import District
 from gridmap.services.grids import GridReceipt
 from gridmap.storage import accounts
@@ -82,7 +82,7 @@ def propose_change(
             "the revision that the proposal is based on is missing", zh="缺少所依据的版本号。"
         )
     if present.revision != base_revision:
-        raise elements.stale(present, base_revision)
+        raise elements.stale(district, present, base_revision)
     edited = replace(present, geometry=present.geometry if geometry is None else geometry)
     sides = [access.lies_inside(district, user, [one.geometry]) for one in (present, edited)]
     if all(sides):
@@ -219,7 +219,7 @@ def accept(district: District, user: User, proposal_id: str, *, answer: str = ""
     """
     proposal = _require_decidable(district, user, proposal_id)
     acting = _both_sides(district, user, proposal)
-    reason = f"接受 {proposal.created_by} 的提议:{proposal.title}"
+    reason = f"接受 {names.one(district, proposal.created_by)} 的提议:{proposal.title}"
 
     def close(commit: Commit) -> None:
         closed = inboxes.decide(

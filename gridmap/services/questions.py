@@ -6,12 +6,13 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime
 from enum import Enum
 from typing import Any
 
 from gridmap.analysis.speeds import Mode
 from gridmap.domain.elements import time_text
+from gridmap.domain.freshness import CHINA
 from gridmap.domain.scenarios import Change, documents, parse_changes
 from gridmap.errors import InvalidInput
 from gridmap.services.networks import Unit
@@ -19,8 +20,6 @@ from gridmap.services.networks import Unit
 POINTS, DEMAND, GRID = "workstation", "residential_area", "police_grid"
 MOST_METRES = 100_000.0
 MOST_SECONDS = 12 * 3600.0
-LOCAL = timezone(timedelta(hours=8))
-"""The clock on the wall in the district: opening hours are meant in it."""
 _WITHIN = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*(m|米|km|公里|千米|min|分|分钟|s|秒)\s*")
 _UNITS: dict[str, tuple[Unit, float]] = {
     "m": ("m", 1.0), "米": ("m", 1.0), "km": ("m", 1000.0), "公里": ("m", 1000.0), "千米": ("m", 1000.0),
@@ -245,16 +244,18 @@ def parse_open_at(text: str, *, now: datetime) -> datetime:
         return now.replace(microsecond=0)
     clock = _CLOCK.fullmatch(text)
     if clock:
-        local = now.astimezone(LOCAL)
+        local = now.astimezone(CHINA)
         return local.replace(hour=int(clock[1]), minute=int(clock[2]), second=0, microsecond=0)
     try:
         at = datetime.fromisoformat(text)
-    except ValueError:
+        at = at if at.tzinfo else at.replace(tzinfo=CHINA)
+        at.astimezone(UTC)
+    except (ValueError, OverflowError):
         raise NotReadable(
             f"no time {text[:40]!r}; use now, HH:MM or RFC 3339",
             zh="时间应为 now、HH:MM 或带时区的完整时间。",
         ) from None
-    return at if at.tzinfo else at.replace(tzinfo=LOCAL)
+    return at
 
 
 _DAY_OPENS, _DAY_CLOSES = 8, 20
@@ -262,7 +263,7 @@ _DAY_OPENS, _DAY_CLOSES = 8, 20
 
 def is_open(hours: str | None, at: datetime) -> bool:
     """Whether a point with these opening hours is open; `day` is 8:00 to 20:00, unknown hours count as open."""
-    return hours != "day" or _DAY_OPENS <= at.astimezone(LOCAL).hour < _DAY_CLOSES
+    return hours != "day" or _DAY_OPENS <= at.astimezone(CHINA).hour < _DAY_CLOSES
 
 
 def cost_text(cost: float | None, unit: Unit) -> str:

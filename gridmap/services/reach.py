@@ -48,7 +48,7 @@ def reach(
     district lacks what the question needs, nobody is reached and `text` says why.
     """
     try:
-        found = situations.prepare(district, _COUNTER, QUESTION, sequence=_sequence(district, at))
+        found = situations.prepare(district, _COUNTER, QUESTION, sequence=sequence_at(district, at))
     except InvalidInput as nothing:  # a district without people, points or roads yet has figures all the same
         none = np.zeros(len(posts))
         return Reach(np.zeros(len(homes), dtype=bool), none, none, none, f"未计算:{nothing.chinese()}")
@@ -70,7 +70,7 @@ def shape(district: District, post: str, *, at: datetime | None = None) -> shape
     The area (lon, lat) that a workstation reaches, for the eye; None where it is not active, or where roads or
     points were others at `at`.
     """
-    if _sequence(district, at) is not None:
+    if sequence_at(district, at) is not None:
         return None
     try:
         found = gaps.reach_shapes(district, _COUNTER, QUESTION, point=post)
@@ -84,7 +84,7 @@ def _words(found: situations.Situation) -> str:
     return f"{method['mode_title']} {method['within_text']}内到警务站(沿路网,EPSG:{found.crs.to_epsg()})"
 
 
-def _sequence(district: District, at: datetime | None) -> int | None:
+def sequence_at(district: District, at: datetime | None) -> int | None:
     """The commit that was the newest at `at`; None (the present) where nothing that matters came after it."""
     if at is None:
         return None

@@ -10,7 +10,7 @@ import shapely
 from gridmap.domain.elements import Element, Operation, Revision, to_payload
 from gridmap.domain.roles import User
 from gridmap.errors import NotFound, StateConflict
-from gridmap.services import access, membership, partition
+from gridmap.services import access, membership, names, partition
 from gridmap.services.district import District
 from gridmap.storage import elements as stored
 from gridmap.storage import history, lineage
@@ -96,14 +96,14 @@ def revert(district: District, user: User, sequence: int, *, reason: str = "") -
         raise NotFound(
             f"there is no commit {sequence}", zh=f"没有编号为 {sequence} 的提交。", sequence=sequence
         )
-    _require_untouched(written, earlier, present, sequence)
+    _require_untouched(district, written, earlier, present, sequence)
     goals = [_goal(present[one.element_id], earlier.get(one.element_id)) for one in written]
     changes = [(present[goal.id], goal) for goal in goals]
     require_rights(district, user, changes, f"commit {sequence}")
     text = reason or f"撤销提交 {sequence}"
     with district.database.commit(actor=user.username, at=district.clock(), reason=text) as commit:
         now = stored.get_many(commit.connection, list(present))
-        _require_untouched(written, earlier, now, sequence)
+        _require_untouched(district, written, earlier, now, sequence)
         # written and taken back meanwhile: the same states under other numbers
         goals = [replace(one, revision=now[one.id].revision) for one in goals]
         for layer_id in sorted({one.layer for one in goals}):
@@ -137,6 +137,7 @@ def _stands(written: Revision, present: Element) -> bool:
 
 
 def _require_untouched(
+    district: District,
     written: Sequence[Revision],
     earlier: dict[str, Revision],
     present: dict[str, Element],
@@ -148,7 +149,7 @@ def _require_untouched(
         raise CannotUndo(
             f"{len(later)} element(s) of commit {sequence} were written since by {', '.join(who)}; "
             "undo the later edits first",
-            zh=f"其中 {len(later)} 个要素之后又被 {'、'.join(who)} 修改,不能整体撤销,请先撤销之后的编辑。",
+            zh=f"其中 {len(later)} 个要素之后又被 {'、'.join(names.of(district, who).values())} 修改,不能整体撤销,请先撤销之后的编辑。",
             sequence=sequence,
             elements=[one.id for one in later],
             updated_by=who,

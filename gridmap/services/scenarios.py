@@ -334,7 +334,7 @@ class _Applier:
                     self.district, self.user, self.layer_id, each.id,
                     base_revision=present.revision, reason=self.reason,
                 )  # fmt: skip
-                return result | {"element": each.id, "status": "done", "message": "已撤销该站点"}
+                return result | {"element": each.id, "status": "done", "message": "已裁撤该站点"}
             return result | {"message": "桥梁与封路只用于推演,不会写入道路数据"}
         except GridmapError as error:
             return result | {"element": getattr(each, "id", None), "message": error.chinese()}

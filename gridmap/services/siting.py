@@ -9,8 +9,8 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from enum import Enum
+from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -21,134 +21,38 @@ from gridmap.analysis.coverage import coverage, exact_weights
 from gridmap.analysis.siting import InfeasibleError, Progress, Siting
 from gridmap.domain.elements import new_id, time_text
 from gridmap.domain.roles import Permission, User
+from gridmap.domain.scenarios import Add, Change, Close
 from gridmap.errors import InvalidInput
 from gridmap.services import candidates, jobs, situations
 from gridmap.services.coverage import number
 from gridmap.services.district import District
-from gridmap.services.jobs import Job, JobContext
-from gridmap.services.questions import Question, parse_question
+from gridmap.services.job_worker import JobContext
+from gridmap.services.jobs import Job
+from gridmap.services.questions import parse_question
+from gridmap.services.siting_questions import (
+    MEMBERS,
+    MOST_CAPACITY,
+    MOST_COVERS,
+    MOST_NEW,
+    MOST_SECONDS,
+    Problem,
+    SitingQuestion,
+    parse_siting,
+)
 from gridmap.services.situations import Situation
 from gridmap.services.snapshots import Snapshot
 from gridmap.storage import scenarios as stored
+
+__all__ = [
+    "KIND", "MEMBERS", "MOST_CAPACITY", "MOST_COVERS", "MOST_NEW", "MOST_SECONDS", "Problem", "SitingQuestion", "parse_siting", "run_job", "solve",
+    "start",
+]  # fmt: skip
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
 Tell = Callable[[float, str], None]
 
 KIND = "site"
-MOST_SECONDS = 3600.0
-MOST_NEW = 10_000
-_MOST_CURVE = 60
-_SHARE = 0.95
-
-
-class Problem(Enum):
-    """What makes one choice of sites better than another."""
-
-    MCLP = "mclp"
-    LSCP = "lscp"
-    P_MEDIAN = "p-median"
-    P_CENTER = "p-center"
-
-    @property
-    def title(self) -> str:
-        """The words a person reads."""
-        return {
-            "mclp": "覆盖人口最多", "lscp": "用最少的点全部覆盖", "p-median": "人均路程最短", "p-center": "最远居民最近",
-        }[self.value]  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class SitingQuestion:
-    """
-    A siting problem on a question of coverage.
-
-    Attributes
-    ----------
-    count : new sites beside today's (not for LSCP)
-    candidates : a layer, `roads` or `grid`
-    is_movable : today's points may all go elsewhere: as many as today and `count` more are placed anew
-    closable : how many of today's points, those that carry least alone, may be placed anew
-    time_limit : seconds for the proof
-    curve : also the best cover with 1, 2, … this many new sites (MCLP)
-    share : also the fewest new sites that cover this share of people; None leaves it out
-    cost_field : field of the candidates' layer that holds what a site costs
-    """
-
-    question: Question
-    problem: Problem
-    count: int = 1
-    candidates: str = candidates.ROADS
-    is_movable: bool = False
-    closable: int = 0
-    time_limit: float = 60.0
-    curve: int = 0
-    share: float | None = None
-    cost_field: str | None = None
-
-    def __post_init__(self) -> None:
-        _within("count", self.count, 0, MOST_NEW, "新增点数")
-        _within("closable", self.closable, 0, 10_000, "可撤点数")
-        _within("curve", self.curve, 0, _MOST_CURVE, "曲线点数")
-        _within("time_limit", self.time_limit, 0.1, MOST_SECONDS, "计算时限(秒)")
-        if self.share is not None:
-            _within("share", self.share, 0.01, 1.0, "目标覆盖率")
-        if self.problem is not Problem.LSCP and self.count == 0 and not self.is_movable and not self.closable:
-            raise InvalidInput(
-                "count is 0 and nothing may move: there is nothing to choose",
-                zh="新增点数为 0,且现有站点不可移动,没有可选的方案。",
-            )
-
-    def document(self) -> dict[str, Any]:
-        """As JSON values, as `parse_siting` reads it."""
-        return {
-            **self.question.document(),
-            "problem": self.problem.value,
-            "count": self.count,
-            "candidates": self.candidates,
-            "is_movable": self.is_movable,
-            "closable": self.closable,
-            "time_limit": self.time_limit,
-            "curve": self.curve,
-            "share": self.share,
-            "cost_field": self.cost_field,
-        }
-
-
-def _within(name: str, value: Any, least: float, most: float, zh: str) -> None:
-    whole = name not in ("time_limit", "share")
-    is_number = type(value) is int or (not whole and type(value) is float and math.isfinite(value))
-    if not is_number or not least <= value <= most:
-        raise InvalidInput(
-            f"{name} must be from {least:g} to {most:g}",
-            zh=f"{zh}应在 {least:g} 至 {most:g} 之间。",
-            member=name,
-        )
-
-
-MEMBERS = (
-    "problem", "count", "candidates", "is_movable", "closable", "time_limit", "curve", "share", "cost_field",
-)  # fmt: skip
-
-
-def parse_siting(document: Mapping[str, Any], question: Question) -> SitingQuestion:
-    """The siting problem that these JSON values describe; raises InvalidInput."""
-    given = {name: document[name] for name in MEMBERS if document.get(name) is not None}
-    try:
-        problem = Problem(given.pop("problem", None))
-    except ValueError:
-        raise InvalidInput(
-            "problem must be mclp, lscp, p-median or p-center",
-            zh="选址目标应为 mclp(覆盖最多)、lscp(最少点全覆盖)、p-median(人均最短)或 p-center(最远最近)。",
-        ) from None
-    for name in ("candidates", "cost_field"):
-        if name in given and not isinstance(given[name], str):
-            raise InvalidInput(f"{name} must be a text", zh=f"“{name}”应为文字。", member=name)
-    if not isinstance(given.get("is_movable", False), bool):
-        raise InvalidInput(
-            "is_movable must be true or false", zh="“is_movable”应为 true 或 false。", member="is_movable"
-        )
-    return SitingQuestion(question, problem, **given)
 
 
 # --- solving ----------------------------------------------------------------------------------------------
@@ -160,6 +64,7 @@ def solve(
     asked: SitingQuestion,
     *,
     tell: Tell | None = None,
+    should_stop: Callable[[], bool] | None = None,
     keep: bool = True,
     sequence: int | None = None,
 ) -> dict[str, Any]:
@@ -169,6 +74,7 @@ def solve(
     Parameters
     ----------
     tell : hears a share of the time and a Chinese sentence with the best answer and the bound so far
+    should_stop : asked now and then; True ends the solve with the best choice so far and its gap
     keep : store the answer as a run
     sequence : the commit whose data are meant, the newest when None (a candidates' layer is always today's)
 
@@ -183,7 +89,7 @@ def solve(
             "the demand is zero everywhere; nothing to serve",
             zh="需求总数为 0,无法选址。请检查需求图层的人口字段。",
         )
-    solver = _Solver(district, user, asked, situation, tell or (lambda share, message: None))
+    solver = _Solver(district, user, asked, situation, tell or (lambda share, message: None), should_stop)
     result = solver.solve()
     result |= _frame(asked, situation, snapshot, time.perf_counter() - started)
     if keep:
@@ -219,8 +125,15 @@ class _Solver:
     """One siting problem: today's points first, then the candidates, as columns of one matrix."""
 
     def __init__(
-        self, district: District, user: User, asked: SitingQuestion, situation: Situation, tell: Tell
+        self,
+        district: District,
+        user: User,
+        asked: SitingQuestion,
+        situation: Situation,
+        tell: Tell,
+        should_stop: Callable[[], bool] | None = None,
     ) -> None:
+        self.should_stop = should_stop or (lambda: False)
         self.asked, self.situation, self.tell, self.user = asked, situation, tell, user
         tell(0.02, "正在计算候选点的路程")
         self.sites = candidates.from_source(
@@ -234,6 +147,7 @@ class _Solver:
         self.cost: Floats = np.hstack([situation.cost, new_cost])
         self.weight = exact_weights(situation.demand.weight)
         self.reach = self.cost <= situation.threshold
+        self.capacity = self._capacities()
         self.fixed, self.options, self.p = self._roles()
         self.started = time.perf_counter()
 
@@ -242,7 +156,8 @@ class _Solver:
         if self.asked.problem in (Problem.MCLP, Problem.LSCP):
             return self.situation.threshold
         nearest = self.situation.cover.near.cost[:, 0]
-        if self.asked.is_movable or self.asked.closable or not np.isfinite(nearest).all():
+        may_go_on = self.asked.is_movable or self.asked.closable or self.asked.capacity is not None
+        if may_go_on or not np.isfinite(nearest).all():
             return math.inf
         # nobody goes to a new site that is farther than the point they have
         return float(nearest.max(initial=0.0)) + 1.0
@@ -269,8 +184,9 @@ class _Solver:
         found, rows = self._solved()
         is_cover = self.asked.problem in (Problem.MCLP, Problem.LSCP)
         result = self._described(found, rows, is_cover)
-        result["curve"] = self._curve() if self.asked.curve else []
-        result["fewest"] = self._fewest() if self.asked.share is not None else None
+        more = not self.should_stop()
+        result["curve"] = self._curve() if self.asked.curve and more else []
+        result["fewest"] = self._fewest() if self.asked.share is not None and more else None
         return result
 
     def _solved(self) -> tuple[Siting, Ints]:
@@ -278,13 +194,15 @@ class _Solver:
         asked = self.asked
         options: dict[str, Any] = {
             "fixed": self.fixed.tolist(), "time_limit": asked.time_limit, "on_progress": self._on_progress,
+            "should_stop": self.should_stop,
         }  # fmt: skip
         people = np.flatnonzero(self.weight > 0)
         if asked.problem is Problem.MCLP:
+            options |= self._cover_limits()
             return engine.mclp(self.reach[people], self.weight[people], self.p, **options), people
         if asked.problem is Problem.LSCP:
             reachable = people[self.reach[people].any(axis=1)]
-            return engine.lscp(self.reach[reachable], **options), reachable
+            return engine.lscp(self.reach[reachable], covers=asked.covers, **options), reachable
         reachable = people[np.isfinite(self.cost[people]).any(axis=1)]
         if len(reachable) == 0:
             raise InfeasibleError(
@@ -293,8 +211,20 @@ class _Solver:
                 rows=[],
             )
         if asked.problem is Problem.P_MEDIAN:
+            options["capacity"] = self.capacity
             return engine.p_median(self.cost[reachable], self.weight[reachable], self.p, **options), reachable
         return engine.p_center(self.cost[reachable], self.p, **options), reachable
+
+    def _cover_limits(self) -> dict[str, Any]:
+        return {"covers": self.asked.covers, "backup": self.asked.backup, "capacity": self.capacity}
+
+    def _capacities(self) -> Floats | None:
+        """Most people per column: today's points as recorded, else what was asked; None without a limit."""
+        if self.asked.capacity is None:
+            return None
+        recorded = self.situation.points.capacity[self.situation.active]
+        today = np.where(np.isfinite(recorded), recorded, self.asked.capacity)
+        return np.r_[today, np.full(len(self.sites), self.asked.capacity)]
 
     def _on_progress(self, progress: Progress) -> None:
         share = min(0.9, 0.3 + 0.6 * progress.seconds / self.asked.time_limit)
@@ -305,6 +235,10 @@ class _Solver:
         best, bound = progress.objective, progress.bound
         if not math.isfinite(best):
             return "正在寻找第一个方案"
+        if progress.stage == "multiple cover":
+            if self.asked.problem is Problem.LSCP:
+                return "已有方案,正在证明"
+            return f"当前最好:{self._objective_text(best)};界限:{self._objective_text(bound)}"
         if self.asked.problem is Problem.MCLP:  # it counts who is missed among those that some site covers
             coverable = float(self.weight[self.reach.any(axis=1)].sum())
             left = self._objective_text(coverable - bound) if math.isfinite(bound) else "未知"
@@ -320,12 +254,18 @@ class _Solver:
             return "未知"
         problem, unit = self.asked.problem, self.situation.demand.unit
         if problem is Problem.MCLP:
-            return f"覆盖 {value:,.0f} {unit}"
+            return f"{self._cover_words()} {value:,.0f} {unit}"
         if problem is Problem.LSCP:
             return f"{value:.0f} 个点"
         if problem is Problem.P_CENTER:
             return f"最远 {self.situation.cost_text(value)}"
         return f"人均 {self.situation.cost_text(value / float(self.weight.sum()))}"
+
+    def _cover_words(self) -> str:
+        asked = self.asked
+        if asked.covers > 1:
+            return f"至少 {asked.covers} 次覆盖" if asked.backup == 1 else "折算覆盖"
+        return "上限内覆盖" if asked.capacity is not None else "覆盖"
 
     # what it means
 
@@ -338,7 +278,13 @@ class _Solver:
         if left_out:
             what = "任何候选点在阈值内都覆盖不到" if is_cover else "沿路网到不了任何候选点"
             warnings.append(f"有 {left_out:,.0f} {situation.demand.unit}{what},不参与求解。")
-        sites = [self._site(int(one), at, before.is_covered, after) for at, one in enumerate(opened)]
+        warnings += self._short_of_covers()
+        carried = after.assigned
+        if self.capacity is not None:  # what the answer assigns, not who is nearest
+            served = found.assignment >= 0
+            load = np.bincount(found.assignment[served], self.weight[rows][served], self.cost.shape[1])
+            carried = load[opened]
+        sites = [self._site(int(one), carried[at], before.is_covered) for at, one in enumerate(opened)]
         gone = [at for at in range(self.old) if at not in set(opened.tolist())]
         small = not self.user.may(Permission.VIEW_SENSITIVE)
         objective, bound = float(found.objective), float(found.bound)
@@ -353,8 +299,10 @@ class _Solver:
             "gap": number(found.gap),
             "is_optimal": bool(found.is_optimal) and not self.asked.closable,
             "proof_text": self._proof_text(found),
-            "before": self._figures(before),
-            "after": self._figures(after),
+            "is_cancelled": self.should_stop(),
+            "limits_text": self._limits_text(),
+            "before": self._figures(before, np.arange(self.old)),
+            "after": self._figures(after, opened),
             "unreachable": number(left_out),
             "candidates": len(self.sites),
             "warnings": warnings,
@@ -364,9 +312,38 @@ class _Solver:
         if found.is_optimal:
             limit = ",前提是只有单独贡献最小的站点可以撤" if self.asked.closable else ""
             return f"已证明最优{limit}"
-        return f"未证明最优:与界限最多相差 {found.gap:.2%}" if math.isfinite(found.gap) else "未证明最优"
+        why = "计算已取消,保留停止时最好的方案,未证明最优" if self.should_stop() else "到计算时限仍未证明最优"
+        return f"{why}:与界限最多相差 {found.gap:.2%}" if math.isfinite(found.gap) else why
 
-    def _figures(self, cover: Any) -> dict[str, Any]:
+    def _limits_text(self) -> str:
+        """The limits in words; empty without any."""
+        asked, unit = self.asked, self.situation.demand.unit
+        if asked.covers > 1:
+            halves = (
+                f",首次覆盖计 {1 - asked.backup:.0%}、满 {asked.covers} 次再计 {asked.backup:.0%}"
+                if asked.backup < 1
+                else ""
+            )
+            return f"至少覆盖 {asked.covers} 次{halves}"
+        if self.capacity is None:
+            return ""
+        own = np.isfinite(self.situation.points.capacity[self.situation.active]).any()
+        today = ",现有站点有登记容量的按登记值" if own else ""
+        return f"每站最多服务 {asked.capacity:,.0f} {unit}{today},每个需求点整体归一个站"
+
+    def _short_of_covers(self) -> list[str]:
+        """A warning where some whom a point can reach cannot have as many points as asked for."""
+        if self.asked.covers == 1:
+            return []
+        times = self.reach.sum(axis=1)
+        short = float(self.weight[(times > 0) & (times < self.asked.covers)].sum())
+        if not short:
+            return []
+        then = "按其最多可达的次数覆盖" if self.asked.problem is Problem.LSCP else "不计入至少覆盖次数"
+        unit = self.situation.demand.unit
+        return [f"有 {short:,.0f} {unit}即使启用全部候选点也达不到 {self.asked.covers} 次覆盖,{then}。"]
+
+    def _figures(self, cover: Any, columns: Ints) -> dict[str, Any]:
         cost = cover.cost
         finite = cover.near.cost[:, 0][np.isfinite(cover.near.cost[:, 0]) & (self.weight > 0)]
         # costs of new sites are only known up to the threshold where cover is what counts
@@ -375,6 +352,9 @@ class _Solver:
             "people": number(cover.total),
             "covered": number(cover.covered),
             "covered_share": cover.covered_share,
+            "covered_often": number(
+                float(self.weight[self.reach[:, columns].sum(axis=1) >= self.asked.covers].sum())
+            ),
             "mean": number(float(cost.mean)) if is_known else None,
             "farthest": number(float(finite.max())) if is_known and len(finite) else None,
         }
@@ -386,17 +366,19 @@ class _Solver:
             "lon": float(points.lonlat[row, 0]), "lat": float(points.lonlat[row, 1]),
         }  # fmt: skip
 
-    def _site(self, column: int, at: int, was_covered: NDArray[np.bool_], after: Any) -> dict[str, Any]:
-        """One open site: people within, newly covered ones, those for whom it is nearest, against its capacity."""
+    def _site(self, column: int, assigned: float, was_covered: NDArray[np.bool_]) -> dict[str, Any]:
+        """One open site: people within, newly covered ones, those assigned to it, against its capacity."""
         own = self.reach[:, column]
         figures = {
             "people": number(float(self.weight[own].sum())),
             "gained": number(float(self.weight[own & ~was_covered].sum())),
-            "assigned": number(float(after.assigned[at])),
+            "assigned": number(float(assigned)),
         }
         if column < self.old:
             capacity = float(self.situation.points.capacity[self.situation.active[column]])
-            over = math.isfinite(capacity) and after.assigned[at] > capacity
+            if self.capacity is not None:
+                capacity = float(self.capacity[column])
+            over = math.isfinite(capacity) and assigned > capacity * (1 + 1e-9)
             return {
                 "candidate": None, **self._point(column), "is_new": False, "cost": None,
                 "capacity": number(capacity), "is_over_capacity": bool(over), **figures,
@@ -405,16 +387,20 @@ class _Solver:
         return {
             "candidate": number_, "id": self.sites.id[number_], "code": None, "name": self.sites.name[number_],
             "lon": float(self.sites.lonlat[number_, 0]), "lat": float(self.sites.lonlat[number_, 1]), "is_new": True,
-            "cost": number(float(self.sites.cost[number_])), "capacity": None, "is_over_capacity": False, **figures,
+            "cost": number(float(self.sites.cost[number_])), "capacity": number(self.asked.capacity or math.nan),
+            "is_over_capacity": False, **figures,
         }  # fmt: skip
 
     # how many points are enough
 
     def _best_cover(self, p: int, time_limit: float) -> Siting:
         people = np.flatnonzero(self.weight > 0)
+        if self.asked.backup == 1 and len(self.fixed) + p < self.asked.covers:
+            return Siting(self.fixed, 0.0, 0.0, True, np.full(len(people), -1))  # too few points for that
         return engine.mclp(
-            self.reach[people], self.weight[people], p, fixed=self.fixed.tolist(), time_limit=time_limit
-        )
+            self.reach[people], self.weight[people], p, fixed=self.fixed.tolist(), time_limit=time_limit,
+            should_stop=self.should_stop, **self._cover_limits(),
+        )  # fmt: skip
 
     def _curve(self) -> list[list[Any]]:
         """`[new sites, covered people, proven]`, from none on."""
@@ -432,7 +418,8 @@ class _Solver:
         assert self.asked.share is not None
         total = float(self.weight.sum())
         goal = self.asked.share * total * (1 - 1e-12)
-        most = float(self.weight[self.reach.any(axis=1)].sum())
+        least_times = self.asked.covers if self.asked.backup == 1 else 1
+        most = float(self.weight[self.reach.sum(axis=1) >= least_times].sum())
         answer: dict[str, Any] = {
             "share": self.asked.share,
             "sites": None,
@@ -441,12 +428,15 @@ class _Solver:
         }
         if most < goal:
             return answer | {"most_share": most / total}
-        # cover grows with every site, each adding no more than the one before: double, then halve
+        # cover never falls with a site more: double, then halve
         high, free = 1, len(self.options) - len(self.fixed)
         each = max(1.0, self.asked.time_limit / 12)
         found: dict[int, Siting] = {0: self._best_cover(0, each)}
         while high < free and self._tried(found, high, each).objective < goal:
             high = min(high * 2, free)
+        last = self._tried(found, high, each)
+        if last.objective < goal:  # within the capacities not even all of them do
+            return answer | {"is_optimal": last.bound < goal, "most_share": last.objective / total}
         low = 0
         while low < high:
             middle = (low + high) // 2
@@ -481,6 +471,15 @@ def _masked(site: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def changes_of(result: Mapping[str, Any]) -> list[Change]:
+    """The answer as changes of a scenario: new sites are added, sites given up closed."""
+    added: list[Change] = [
+        Add(one["lon"], one["lat"], f"选址{at + 1}")
+        for at, one in enumerate(each for each in result["sites"] if each["is_new"])
+    ]
+    return [*added, *(Close(one["id"]) for one in result["closed"])]
+
+
 # --- as a job ---------------------------------------------------------------------------------------------
 
 
@@ -499,4 +498,11 @@ def run_job(context: JobContext) -> dict[str, Any]:
     question = parse_question(context.parameters, now=context.district.clock())
     asked = parse_siting(context.parameters, question)
     context.progress(0.01, "正在准备路网与需求")
-    return solve(context.district, context.user, asked, tell=context.progress)
+    stoppable = cache(
+        context.stoppable
+    )  # from the first time the solver asks: before, there is nothing to keep
+
+    def should_stop() -> bool:
+        return stoppable()()
+
+    return solve(context.district, context.user, asked, tell=context.progress, should_stop=should_stop)

@@ -325,6 +325,11 @@ def require(district: District, user: User, question: Question) -> None:
     access.require(district, user, Permission.VIEW_COVERAGE, question.points)
     for layer_id in (question.points, question.demand, question.by):
         access.require_sight(district, user, district.catalogue.layer(layer_id))
+    if question.demand_field not in (None, "population") and not user.may(Permission.VIEW_SENSITIVE):
+        # two questions that differ by one place would tell its count
+        raise access.refuse(
+            district, user, "weigh by another count", question.demand, zh="您只能按人口或要素个数计算覆盖。"
+        )
     by = district.catalogue.layer(question.by)
     if not by.is_grid:
         raise InvalidInput(f"layer {by.id} is no grid layer", zh=f"“{by.title}”不是网格图层,不能按它汇总。")

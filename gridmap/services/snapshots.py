@@ -13,11 +13,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sqlalchemy import Connection
 
 from gridmap.domain.elements import Source
 from gridmap.domain.layers import Layer
 from gridmap.services.district import District
-from gridmap.storage import history
+from gridmap.storage import elements, history
 from gridmap.storage.database import Database
 
 Objects = NDArray[np.object_]
@@ -72,11 +73,12 @@ class Rows:
     """
     One layer's living elements by code, then by id: parallel arrays.
 
-    `stamp` changes whenever an element of the layer does. `geometry` is lon, lat (EPSG:4326).
+    `stamp` changes whenever an element of the layer does: of the present it begins with the layer's newest commit,
+    of the past with "as of". `geometry` is lon, lat (EPSG:4326).
     """
 
     layer: Layer
-    stamp: Hashable
+    stamp: tuple[Any, ...]
     id: Objects
     code: Objects
     name: Objects
@@ -204,13 +206,23 @@ class Snapshot:
                         any(one.source is Source.SIMULATED for one in found),
                     )
 
-                self._found[layer_id] = _rows.of(self.district).get((layer_id, "as of", sequence), make)
+                found = self._unchanged(connection, layer_id, sequence)
+                if found is None:
+                    found = _rows.of(self.district).get((layer_id, "as of", sequence), make)
+                self._found[layer_id] = found
         return at or self.district.clock()
+
+    def _unchanged(self, connection: Connection, layer_id: str, sequence: int) -> Rows | None:
+        """The layer as it is, where nothing was written in it after commit `sequence`: roads seldom change."""
+        if elements.layer_sequence(connection, layer_id) > sequence:
+            return None
+        rows = self._present(layer_id)
+        return rows if rows.stamp[0] <= sequence else None
 
 
 def _ordered(
     layer: Layer,
-    stamp: Hashable,
+    stamp: tuple[Any, ...],
     ids: Objects,
     codes: Objects,
     names: Objects,

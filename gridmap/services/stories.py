@@ -5,19 +5,21 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from enum import Enum
 from typing import Any
 
 import shapely
 
+from gridmap.domain.freshness import day_of
 from gridmap.domain.periods import PeriodKind
 from gridmap.domain.roles import Permission, User
-from gridmap.domain.stories import Focus, Slide, View, checked_words, parse_slides
+from gridmap.domain.stories import CompareKind, Focus, Slide, checked_words, parse_slides
 from gridmap.errors import EditConflict, InvalidInput, NotFound
-from gridmap.services import access, cards, overview, standing
+from gridmap.services import access, cards, names, outlook, overview
 from gridmap.services.district import District
-from gridmap.services.overview import Figure, Stamp
+from gridmap.services.figures import Figure, Stamp
+from gridmap.storage import past
 from gridmap.storage import stories as stored
 from gridmap.storage.stories import StoredStory
 
@@ -152,12 +154,37 @@ def save(
     with district.database.write() as connection:
         is_saved = stored.change(connection, changed, base=base)
     if not is_saved:
+        raise _stale(district, found, base)
+    return _story(user, changed)
+
+
+def _stale(district: District, found: StoredStory, base: int) -> EditConflict:
+    return EditConflict(
+        f"story {found.id} is at revision {found.revision}, the edit is based on {base}",
+        zh=f"这份汇报已被 {names.one(district, found.updated_by)} 修改,您的改动未保存,请刷新后再试。",
+        story=found.id,
+    )
+
+
+def save_slide(district: District, user: User, story_id: str, slide: Slide, *, was: Slide) -> Story:
+    """
+    Put `slide` in the place of the slide that was read as `was`, whatever has happened to the others since.
+
+    Raises
+    ------
+    EditConflict (somebody changed or dropped this slide since), PermissionDenied, NotFound, InvalidInput
+    """
+    found = _own(district, user, story_id)
+    slides = parse_slides(found.slides)
+    if was not in slides:
+        what = "修改" if any(one.id == was.id for one in slides) else "删除"
         raise EditConflict(
-            f"story {story_id} is at revision {found.revision}, the edit is based on {base}",
-            zh=f"这份汇报已被 {found.updated_by} 修改,您的改动未保存,请刷新后再试。",
+            f"slide {was.id} of story {story_id} has changed since it was read",
+            zh=f"这一页已被 {names.one(district, found.updated_by)} {what},您的改动还在下方,尚未保存。",
             story=story_id,
         )
-    return _story(user, changed)
+    slides = tuple(slide if one == was else one for one in slides)
+    return save(district, user, story_id, base=found.revision, slides=slides)
 
 
 def reorder(district: District, user: User, story_id: str, order: Sequence[str], *, base: int) -> Story:
@@ -166,14 +193,31 @@ def reorder(district: District, user: User, story_id: str, order: Sequence[str],
 
     Raises
     ------
-    InvalidInput (an id is missing or new), EditConflict, PermissionDenied, NotFound
+    EditConflict (somebody saved it since), InvalidInput (an id is missing or new), PermissionDenied, NotFound
     """
-    slides = {one.id: one for one in get(district, user, story_id).slides}
+    found = _found(district, story_id)
+    if found.revision != base:
+        raise _stale(district, found, base)
+    slides = {one.id: one for one in parse_slides(found.slides)}
     if sorted(order) != sorted(slides):
         raise InvalidInput(
             "the order must name each slide once", zh="页面顺序与汇报内容不一致,请刷新后再试。"
         )
     return save(district, user, story_id, base=base, slides=[slides[one] for one in order])
+
+
+def arranged(story: Story, order: Sequence[str]) -> list[str]:
+    """
+    The ids of the story's slides in an `order` that may be of an older revision.
+
+    Slides that it does not know follow the one that they follow in the story; those that are gone are left out.
+    """
+    ids = [one.id for one in story.slides]
+    found = [one for one in order if one in ids]
+    for at, one in enumerate(ids):
+        if one not in found:
+            found.insert(found.index(ids[at - 1]) + 1 if at else 0, one)
+    return found
 
 
 def delete(district: District, user: User, story_id: str) -> None:
@@ -218,25 +262,40 @@ def show(district: District, user: User, slide: Slide) -> Shown:
     """
     One slide with its figures: of the grid or linkage point that it is about, else of the district.
 
+    A slide that compares a scenario with today has the scenario's figures, beside today's.
+
     Raises
     ------
-    PermissionDenied, NotFound (what it is about is gone)
+    PermissionDenied, NotFound (what it is about, or its scenario, is gone)
     """
+    shown, known = _shown(district, user, slide)
+    if slide.compare is None or slide.compare.kind is not CompareKind.SCENARIO:
+        return shown
+    found = outlook.outlook(
+        district, user, slide.compare.scenario or "", known=known, chosen=[one.key for one in shown.figures],
+        focus=slide.focus, at=slide.at,
+    )  # fmt: skip
+    method = f"{shown.stamp.method};“{outlook.AGAINST}”的指标按方案“{found.name}”推演"
+    return replace(shown, figures=found.figures, stamp=replace(shown.stamp, method=method))
+
+
+def _shown(district: District, user: User, slide: Slide) -> tuple[Shown, tuple[Figure, ...]]:
+    """The slide with today's figures (or its date's), and all figures of what it is about."""
     whole = overview.overview(district, user, period=slide.period, at=slide.at)
     focus = slide.focus
     if focus is None:
-        return Shown(slide, whole.stamp, tuple(whole.figure(key) for key in slide.figures), None)
+        chosen = tuple(whole.figure(key) for key in slide.figures)
+        return Shown(slide, whole.stamp, chosen, None), whole.figures
     if focus.layer == cards.POST:
         post = cards.post_card(district, user, focus.key, at=slide.at)
         reach = 0.012
         box = (post.place.lon - reach, post.place.lat - reach, post.place.lon + reach, post.place.lat + reach)
-        return Shown(slide, post.stamp, post.figures, box, f"{post.town} {post.grid}".strip())
+        return Shown(slide, post.stamp, post.figures, box, f"{post.town} {post.grid}".strip()), post.figures
     card = cards.card(district, user, focus.layer, focus.key, period=slide.period, at=slide.at)
     by_key = {one.key: one for one in card.figures}
     figures = tuple(by_key[key] for key in slide.figures if key in by_key) or card.figures
-    return Shown(
-        slide, card.stamp, figures, shapely.bounds(card.geometry).tolist(), card.officer or card.town
-    )
+    box = shapely.bounds(card.geometry).tolist()
+    return Shown(slide, card.stamp, figures, box, card.officer or card.town), card.figures
 
 
 def tour(
@@ -273,10 +332,8 @@ def tour(
     )  # fmt: skip
 
 
-def opening_view(district: District) -> View | None:
-    """The view of the whole district; None while it is empty."""
-    areas = standing.areas(district, standing.TOWN)
-    if not len(areas):
-        return None
-    west, south, east, north = shapely.total_bounds(areas.geometry)
-    return View((west + east) / 2, (south + north) / 2, 11.0)
+def first_day(district: District) -> date | None:
+    """The day on which the district's history begins; None for an empty one."""
+    with district.database.read() as connection:
+        first = past.first_write(connection)
+    return None if first is None else day_of(first)

@@ -237,7 +237,7 @@ def _touched(keys: Sequence[Key], boxes: Array) -> list[Key]:
 def _hides_symbol(layer: Layer, user: User) -> bool:
     """Whether the symbol is chosen by a count that this user may see masked only."""
     rule = layer.symbol_rule
-    if rule is None or layer.field(rule.field).field_class is not FieldClass.COUNT:
+    if rule is None or all(layer.field(one).field_class is not FieldClass.COUNT for one in rule.fields):
         return False
     return not user.may(Permission.VIEW_SENSITIVE)
 
@@ -247,32 +247,41 @@ def _hides_symbol(layer: Layer, user: User) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _BaseLooks:
-    """Symbol values of a frame's base, which stays the same object through many edits."""
+    """What decides the symbols of a frame's base, which stays the same object through many edits."""
 
     tree: shapely.STRtree
     values: Array
 
 
 class _Looks:
-    """Which symbol each entry of a frame has, and from which zoom on it is drawn."""
+    """What decides the symbol of each entry of a frame (a tuple of values), and from which zoom on it is drawn."""
 
     def __init__(self, layer: Layer, values: Array) -> None:
-        rule = layer.symbol_rule
-        assert rule is not None
         self.values = values
-        self._least = {value: one.min_zoom for value, one in rule.symbols.items()}
-        self._default = layer.symbol.min_zoom
+        self._layer, self._fields = layer, _symbol_fields(layer)
+        self._least: dict[Any, int] = {}
 
     def is_drawn(self, at: Array, z: int) -> Array:
-        least = [self._least.get(str(value), self._default) for value in self.values[at]]
-        return np.array(least, dtype=np.int64) <= z
+        return np.array([self._min_zoom(values) for values in self.values[at]], dtype=np.int64) <= z
+
+    def _min_zoom(self, values: tuple[Any, ...]) -> int:
+        key = str(values)
+        if key not in self._least:
+            symbol = self._layer.symbol_for(dict(zip(self._fields, values, strict=True)))
+            self._least[key] = symbol.min_zoom
+        return self._least[key]
+
+
+def _symbol_fields(layer: Layer) -> tuple[str, ...]:
+    return layer.symbol_rule.fields if layer.symbol_rule else ()
 
 
 def _symbol_values(layer: Layer, properties: Array) -> Array:
-    name = layer.symbol_rule.field if layer.symbol_rule else ""
-    values = np.empty(len(properties), dtype=object)
-    values[:] = [json.loads(text).get(name) for text in properties]
-    return values
+    fields = _symbol_fields(layer)
+    # tuples, and no second dimension
+    return np.fromiter(
+        (tuple(map(json.loads(text).get, fields)) for text in properties), dtype=object, count=len(properties)
+    )
 
 
 # --- making ----------------------------------------------------------------------------------------------
@@ -416,12 +425,16 @@ def _merged_lines(layer: Layer, shapes: Array, symbols: Array | None, buffer: in
         values.append(value)
     array = np.empty(len(figures), dtype=object)
     array[:] = figures
-    attributes = {} if symbols is None else {_symbol_field(layer): values}
+    attributes = {} if symbols is None else _by_field(layer, values)
     return encode_layer(layer.id, array, [None] * len(figures), attributes, extent=EXTENT)
 
 
-def _symbol_field(layer: Layer) -> str:
-    return layer.symbol_rule.field if layer.symbol_rule else ""
+def _by_field(layer: Layer, values: Sequence[tuple[Any, ...]]) -> dict[str, list[Any]]:
+    """What decides the symbols, a column per field."""
+    return {
+        name: [one if isinstance(one, str | int | float) else None for one in column]
+        for name, column in zip(_symbol_fields(layer), zip(*values, strict=True), strict=False)
+    }
 
 
 def _attributes(
@@ -436,8 +449,7 @@ def _attributes(
         "sim": [1 if one == Source.SIMULATED.value else None for one in arrays.source[at].tolist()],
     }
     if symbols is not None:
-        drawn = symbols[chosen].tolist()
-        columns[_symbol_field(layer)] = [one if isinstance(one, str | int | float) else None for one in drawn]
+        columns |= _by_field(layer, symbols[chosen].tolist())
     due = arrays.due_at[at].tolist()
     columns["due"] = [None if one is None or one >= now else 1 for one in due]
     return columns, min((one for one in due if one is not None and one >= now), default=None)

@@ -25,7 +25,31 @@ from gridmap.setup import system, vendor
 
 OLDEST_PYTHON = (3, 11)
 # Import names of what the lock pins; one that does not load keeps some page from opening.
-PACKAGES = ["streamlit", "folium", "streamlit_folium", "starlette", "geopandas", "shapely", "pyproj", "pyogrio", "contourpy", "mapbox_vector_tile", "sqlalchemy", "geoalchemy2", "alembic", "psycopg", "numpy", "scipy", "highspy", "argon2", "click", "openpyxl", "PIL", "pypinyin", "multipart"]
+PACKAGES = [
+    "streamlit",
+    "folium",
+    "streamlit_folium",
+    "starlette",
+    "geopandas",
+    "shapely",
+    "pyproj",
+    "pyogrio",
+    "contourpy",
+    "mapbox_vector_tile",
+    "sqlalchemy",
+    "geoalchemy2",
+    "alembic",
+    "psycopg",
+    "numpy",
+    "scipy",
+    "highspy",
+    "argon2",
+    "click",
+    "openpyxl",
+    "PIL",
+    "pypinyin",
+    "multipart",
+]
 LEAST_FREE_MB = 1024
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 

@@ -85,6 +85,12 @@ def all_accounts(connection: Connection) -> list[AccountRow]:
     return [_account(row) for row in connection.execute(select(account).order_by(account.c.username))]
 
 
+def display_names(connection: Connection) -> dict[str, str]:
+    """What each account's person is called, by username."""
+    rows = connection.execute(select(account.c.username, account.c.display_name))
+    return {row.username: row.display_name for row in rows}
+
+
 def active_with_role(connection: Connection, role: Role) -> list[str]:
     """Usernames of the active accounts of `role`, locked until the end, so that none is lost meanwhile."""
     statement = (

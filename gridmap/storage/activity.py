@@ -60,10 +60,14 @@ def commits(
     layers: Sequence[str],
     since: datetime | None = None,
     until: datetime | None = None,
-    actor: str | None = None,
+    actors: Sequence[str] | None = None,
     limit: int = 200,
 ) -> list[CommitLine]:
-    """The newest commits that wrote in these layers, from `since` (inclusive) to `until` (exclusive), newest first."""
+    """
+    The newest commits that wrote in these layers, from `since` (inclusive) to `until` (exclusive), newest first.
+
+    With `actors`, only theirs.
+    """
     grouped = (
         select(
             table.c.sequence, func.max(table.c.at).label("at"), func.max(table.c.actor).label("actor"),
@@ -78,8 +82,8 @@ def commits(
         grouped = grouped.where(table.c.at >= since)
     if until is not None:
         grouped = grouped.where(table.c.at < until)
-    if actor is not None:
-        grouped = grouped.where(table.c.actor == actor)
+    if actors is not None:
+        grouped = grouped.where(table.c.actor.in_(actors))
     rows = connection.execute(grouped).all()
     kinds: dict[int, set[tuple[str, str]]] = {}
     statement = (

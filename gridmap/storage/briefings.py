@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -81,11 +82,11 @@ def get(connection: Connection, briefing_id: str) -> StoredBriefing | None:
     return None if row is None else StoredBriefing(**row._mapping)
 
 
-def newest(connection: Connection, scope: str, *, limit: int = 50) -> list[StoredBriefing]:
-    """The briefings of one masking scope, the last changed first."""
+def newest(connection: Connection, scopes: Sequence[str], *, limit: int = 50) -> list[StoredBriefing]:
+    """The briefings of these masking scopes, the last changed first."""
     rows = connection.execute(
         select(table)
-        .where(table.c.scope == scope)
+        .where(table.c.scope.in_(scopes))
         .order_by(table.c.updated_at.desc(), table.c.id)
         .limit(limit)
     )

@@ -139,6 +139,11 @@ class Database:
         self.engine.dispose()
 
 
+def hold_turn(connection: Connection) -> None:
+    """Take the district's turn in this transaction without a commit: nobody changes an element until it ends."""
+    connection.execute(update(district_state).values(sequence=district_state.c.sequence))
+
+
 def sequence_of(connection: Connection) -> int:
     """The number of the newest commit that this transaction sees."""
     return connection.execute(select(district_state.c.sequence)).scalar_one()

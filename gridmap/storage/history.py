@@ -17,7 +17,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, and_, func, select, update
 
-from gridmap.domain.elements import Element, Operation, Revision, from_payload, time_text
+from gridmap.domain.elements import Box, Element, Operation, Revision, from_payload, payload_box, time_text
 from gridmap.storage import bulk
 from gridmap.storage.database import GENESIS, Commit
 from gridmap.storage.tables import district_state
@@ -161,7 +161,11 @@ def after(connection: Connection, sequence: int, *, limit: int = 1_000) -> list[
 
 @dataclass(frozen=True, slots=True)
 class Touch:
-    """What a commit did to one element, without the element itself."""
+    """
+    What a commit did to one element, without the element itself.
+
+    `boxes` are where it was and where it is now (west, south, east, north, degrees); empty where that is redacted.
+    """
 
     sequence: int
     layer: str
@@ -170,25 +174,30 @@ class Touch:
     operation: Operation
     actor: str
     at: datetime
+    boxes: tuple[Box, ...]
 
 
 def touched_after(connection: Connection, sequence: int, *, limit: int) -> list[Touch]:
     """Which elements were written by commits after `sequence`, oldest first, at most `limit`."""
+    earlier = table.alias()
+    previous = and_(earlier.c.element_id == table.c.element_id, earlier.c.revision == table.c.revision - 1)
     statement = (
         select(
-            table.c.sequence, table.c.layer, table.c.element_id, table.c.revision,
-            table.c.operation, table.c.actor, table.c.at,
+            table.c.sequence, table.c.layer, table.c.element_id, table.c.revision, table.c.operation,
+            table.c.actor, table.c.at, earlier.c.payload.label("was"), table.c.payload.label("now"),
         )
+        .select_from(table.outerjoin(earlier, previous))
         .where(table.c.sequence > sequence)
         .order_by(table.c.pk)
         .limit(limit)
     )  # fmt: skip
     return [
         Touch(
-            row.sequence, row.layer, row.element_id, row.revision, Operation(row.operation), row.actor, row.at
+            row.sequence, row.layer, row.element_id, row.revision, Operation(row.operation), row.actor, row.at,
+            tuple(dict.fromkeys(payload_box(one) for one in (row.was, row.now) if one is not None)),
         )
         for row in connection.execute(statement)
-    ]
+    ]  # fmt: skip
 
 
 def before_sequence(connection: Connection, sequence: int) -> dict[str, Revision]:

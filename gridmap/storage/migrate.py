@@ -10,6 +10,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
+from gridmap.errors import Unavailable
 from gridmap.storage.database import Database
 
 _FOLDER = Path(__file__).parent / "migrations"
@@ -23,10 +24,29 @@ def _config(connection: Connection | None = None) -> Config:
 
 
 def upgrade(database: Database, revision: str = "head") -> None:
-    """Bring the store to `revision` in one transaction; does nothing when it is there already."""
+    """
+    Bring the store to `revision` in one transaction; does nothing when it is there already.
+
+    Raises
+    ------
+    Unavailable
+        A newer program made the store: this one does not know its form.
+    """
+    refuse_newer(current(database))
     with database.write() as connection:
         command.upgrade(_config(connection), revision)
         database.create_spatial(connection)
+
+
+def refuse_newer(found: str | None) -> None:
+    """Raise Unavailable for a form that this program does not know."""
+    known = [one.revision for one in ScriptDirectory.from_config(_config()).walk_revisions()]
+    if found is not None and found not in known:
+        raise Unavailable(
+            f"the store has form {found}, which is newer than this program's {newest()}; update the program",
+            zh=f"数据库由更新版本的程序建立(结构 {found}),本程序无法使用。请先升级程序。",
+            form=found,
+        )
 
 
 def downgrade(database: Database, revision: str) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 
 import streamlit as st
 
 from gridmap.domain.roles import WHOLE_DISTRICT, Role, User
-from gridmap.services import accounts, jobs, status
+from gridmap.services import accounts, jobs, names, status
 from gridmap.services import district as districts
 from gridmap.services.accounts import Account
 from gridmap.services.district import District
@@ -40,14 +41,8 @@ def accounts_tab(user: User) -> None:
     with existing:
         st.subheader("管理账号", anchor=False)
         by_name = {one.username: one for one in shown}
-        username = st.selectbox(
-            "选择账号",
-            list(by_name),
-            index=None,
-            format_func=lambda one: f"{one} · {by_name[one].display_name}",
-            placeholder="请选择",
-            key="admin.account",
-        )
+        called = {name: one.display_name for name, one in by_name.items()}
+        username = _account("选择账号", called, "admin.account")
         if username is not None:
             _rights_form(user, district, by_name[username], choices)
             _account_actions(user, district, by_name[username])
@@ -234,9 +229,11 @@ def _hand_over(user: User, title: str, password: str) -> None:
 def tokens_tab(user: User) -> None:
     """Everybody's tokens, and a new one for any account."""
     district = districts.running()
-    names = [one.username for one in accounts.list_accounts(district, user) if one.is_active]
+    found = {
+        one.username: one.display_name for one in accounts.list_accounts(district, user) if one.is_active
+    }
     st.caption("令牌供程序访问,权限与所属账号相同。只在创建时显示一次。")
-    owner = st.selectbox("新令牌所属账号", names, index=None, placeholder="请选择", key="admin.token_owner")
+    owner = _account("新令牌所属账号", found, "admin.token_owner")
     widgets.tokens(user, district, PAGE, None, owner)
 
 
@@ -256,16 +253,22 @@ def log_tab(user: User) -> None:
             key="admin.log_kinds",
         )
     with text_column:
-        text = st.text_input("筛选", placeholder="用户名、地址或对象", key="admin.log_text")
-    lines = accounts.access_lines(districts.running(), user, kinds=kinds, limit=500)
-    shown = [one for one in lines if _matches(text, one.username, one.address, one.target, one.detail)]
+        text = st.text_input("筛选", placeholder="用户、地址或对象", key="admin.log_text")
+    district = districts.running()
+    lines = accounts.access_lines(district, user, kinds=kinds, limit=500)
+    called = names.with_accounts(district, [one.username for one in lines])
+    shown = [
+        one
+        for one in lines
+        if _matches(text, _name_words(one.username, called), one.address, one.target, one.detail)
+    ]
     widgets.table(
-        ["时间", "类别", "用户名", "地址", "操作", "对象", "说明"],
+        ["时间", "类别", "用户", "地址", "操作", "对象", "说明"],
         [
             (
                 time_words(one.at, seconds=True),
                 KINDS.get(one.kind, one.kind),
-                _name_words(one.username),
+                _name_words(one.username, called),
                 one.address or "—",
                 action_words(one.action) or "—",
                 one.target or "—",
@@ -279,8 +282,8 @@ def log_tab(user: User) -> None:
     st.caption("最多显示最近 500 条。“未知”表示输入的用户名不存在,为防误输密码,不记录原文。")
 
 
-def _name_words(username: str) -> str:
-    return f"未知({username[1:]})" if username.startswith("?") else username
+def _name_words(username: str, called: Mapping[str, str]) -> str:
+    return f"未知({username[1:]})" if username.startswith("?") else called.get(username, "—")
 
 
 # --- jobs ----------------------------------------------------------------------------------------------
@@ -290,13 +293,14 @@ def jobs_tab(user: User) -> None:
     """Work in the background, newest first; what still runs can be cancelled."""
     district = districts.running()
     found = jobs.list_jobs(district, user, limit=100)
+    called = names.with_accounts(district, [one.username for one in found])
     widgets.table(
         ["提交时间", "任务", "提交人", "状态", "进度", "说明", "结束时间"],
         [
             (
                 time_words(one.created_at),
                 one.title,
-                one.username,
+                called[one.username],
                 one.state.title,
                 f"{one.progress:.0%}",
                 one.message or "—",
@@ -314,7 +318,7 @@ def jobs_tab(user: User) -> None:
         "取消任务",
         open_jobs,
         index=None,
-        format_func=lambda one: f"{one.title} · {one.username}",
+        format_func=lambda one: f"{one.title} · {called[one.username]}",
         placeholder="请选择进行中的任务",
         key="admin.job",
     )
@@ -331,7 +335,8 @@ def jobs_tab(user: User) -> None:
 
 def status_tab(user: User) -> None:
     """Figures of the deployment, with a warning where one needs somebody."""
-    found = status.status(districts.running(), user)
+    district = districts.running()
+    found = status.status(district, user)
     if found.disk_free < _SCARCE_DISK_SHARE * found.disk_total:
         st.error(f"磁盘剩余空间不足一成(还剩 {size_words(found.disk_free)}),请尽快清理。")
     if found.last_backup_at is None:
@@ -357,11 +362,12 @@ def status_tab(user: User) -> None:
     st.caption("每次修改都会更新。与备份回执上的校验值比对,可确认历史记录未被改动(gridmap audit verify)。")
     widgets.table(["校验值"], [[found.chain_head]], empty="")
     st.subheader("在线登录", anchor=False)
+    called = names.with_accounts(district, [one.username for one in found.sessions])
     widgets.table(
-        ["用户名", "地址", "登录时间", "最近使用", "最迟退出"],
+        ["用户", "地址", "登录时间", "最近使用", "最迟退出"],
         [
             (
-                one.username,
+                called[one.username],
                 one.address or "—",
                 time_words(one.created_at),
                 time_words(one.seen_at),
@@ -371,4 +377,16 @@ def status_tab(user: User) -> None:
         ],
         empty="当前无人登录。",
         height=360,
+    )
+
+
+def _account(label: str, called: Mapping[str, str], key: str) -> str | None:
+    """The account that is picked; `called` has the name of each."""
+    return st.selectbox(
+        label,
+        list(called),
+        index=None,
+        format_func=lambda one: f"{one} · {called[one]}",
+        placeholder="请选择",
+        key=key,
     )

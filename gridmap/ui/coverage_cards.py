@@ -54,7 +54,7 @@ def _card(question: Question, report: Report, one: PointFigures) -> None:
         facts = {
             "状态": words.CHANGES.get(one.change or "", words.STATES[one.state]),
             "开放时间": words.HOURS.get(one.opening_hours or "", "—"),
-            "警力": f"{one.officers:g} 人",
+            "警力": f"{one.officers:g} 人" if one.officers is not None else "少于 5 人",
             "出警准备": f"{one.readiness_minutes:g} 分钟",
             f"阈值内({demand_unit})": count(one.within),
             f"独自覆盖({demand_unit})": count(one.unique),

@@ -41,8 +41,10 @@ def question_of(asked: Asked) -> Question:
 
 def _tabs(user: User, asked: Asked, work: CoverageWork, heard: Heard) -> None:
     question = question_of(asked)
-    first = _WHATIF if asked.scenario is not None and work.picks else _NUMBERS
-    tabs = st.tabs(list(coverage_map.TABS), key="coverage.tab", on_change="rerun", default=first)
+    # somebody who chooses a scenario stays where they are; one that was opened for them is shown in 推演
+    first = _WHATIF if work.opened else _NUMBERS
+    key = f"coverage.tab.{work.opened}"
+    tabs = st.tabs(list(coverage_map.TABS), key=key, on_change="rerun", default=first)
     numbers, gaps, whatif, siting = tabs
     name = next((title for title, tab in zip(coverage_map.TABS, tabs, strict=True) if tab.open), first)
     job = None

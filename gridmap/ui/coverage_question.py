@@ -9,7 +9,7 @@ import streamlit as st
 from gridmap.domain.roles import User
 from gridmap.errors import GridmapError
 from gridmap.services import district as districts
-from gridmap.services import scenarios
+from gridmap.services import reach, scenarios
 from gridmap.services.problems import chinese
 from gridmap.services.questions import DEMAND, GRID, POINTS, Travel, parse_question
 from gridmap.storage.scenarios import Scenario
@@ -21,7 +21,9 @@ _OPEN = {"": "全部站点", "now": "此刻开放", "22:00": "夜间 22:00", "10
 _FIRST_THRESHOLD = {
     Travel.LINE: 1000, Travel.FOOT: 1000, Travel.EBIKE: 3000, Travel.CAR: 5000,
 }  # fmt: skip
-_FIRST_MINUTES = {Travel.FOOT: 15, Travel.EBIKE: 10, Travel.CAR: 8}
+_FIRST_MINUTES = {
+    Travel.FOOT: 15, Travel.EBIKE: round(reach.QUESTION.within.amount / 60), Travel.CAR: 8,
+}  # fmt: skip
 LINK = "scenario"
 
 
@@ -42,11 +44,13 @@ def ask(user: User) -> Asked | None:
         points = _layer("站点", [one for one in layers if one["geometry"] == "Point"], POINTS, "points")
         demand = _layer("服务对象", _with_people(layers), DEMAND, "demand")
         modes = {one.value: one.title for one in Travel}
+        # The page opens with what the overview counts by, so that both say the same number of people.
         mode = Travel(
             st.selectbox(
-                "方式", list(modes), index=1, format_func=modes.__getitem__, key="coverage.mode", width=128
+                "方式", list(modes), index=list(modes).index(reach.QUESTION.mode.value),
+                format_func=modes.__getitem__, key="coverage.mode", width=128,
             )
-        )
+        )  # fmt: skip
         within = _threshold(mode)
         by = _layer("按网格", grids, GRID, "by")
         opened = st.selectbox(
@@ -95,7 +99,7 @@ def _layer(label: str, layers: list[dict[str, Any]], first: str, name: str) -> s
 def _threshold(mode: Travel) -> str:
     """The threshold as `1000m` or `15min`; each mode and unit keeps its own number."""
     units = [_METRES] if mode is Travel.LINE else [_METRES, _MINUTES]
-    unit = st.selectbox("单位", units, key=f"coverage.unit.{len(units)}", width=82)
+    unit = st.selectbox("单位", units, index=len(units) - 1, key=f"coverage.unit.{len(units)}", width=82)
     is_metres = unit == _METRES
     first = _FIRST_THRESHOLD[mode] if is_metres else _FIRST_MINUTES[mode]
     amount = st.number_input(

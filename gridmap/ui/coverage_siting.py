@@ -8,7 +8,6 @@ from typing import Any
 import streamlit as st
 
 from gridmap.domain.roles import Permission, User
-from gridmap.domain.scenarios import Add, Change, Close
 from gridmap.services import candidates as sources
 from gridmap.services import district as districts
 from gridmap.services import jobs, scenarios, siting
@@ -23,6 +22,7 @@ from gridmap.ui.coverage_work import Asked, CoverageWork
 
 _SHARE = 0.95
 _CURVE = 10
+_HALF = 0.5
 _GENERATED = {sources.ROADS: "道路节点(自动生成)", sources.GRID: "均匀布点(自动生成)"}
 
 
@@ -37,7 +37,8 @@ def siting_tab(user: User, asked: Asked, question: Question, work: CoverageWork)
     if not job.state.is_final:
         _underway(user, job.id)
         return None
-    if job.state is not JobState.DONE or job.result is None:
+    has_answer = job.state in (JobState.DONE, JobState.CANCELLED) and job.result is not None
+    if not has_answer or job.result is None:
         st.error(f"选址{job.state.title}:{job.message or '没有说明'}")
         return None
     _result(user, asked, job.result, work)
@@ -80,6 +81,7 @@ def _form(user: User, question: Question, work: CoverageWork) -> None:
             "计算时限(秒)", min_value=5, max_value=600, value=60, step=5, key="coverage.seconds"
         )
         st.caption("撤掉的名额可以另择新址,从单独贡献最小的站点撤起。")
+        limits = _limit_fields(problem)
         movable = st.checkbox("现有站点全部可以重新布局", key="coverage.movable")
         extra = st.checkbox(
             f"同时计算“点数—覆盖”曲线(至 {_CURVE} 个)与覆盖 {_SHARE:.0%} 所需最少点数", value=problem is Problem.MCLP,
@@ -94,11 +96,37 @@ def _form(user: User, question: Question, work: CoverageWork) -> None:
         return siting.start(district, user, SitingQuestion(
             question, problem, count=int(count), candidates=source, is_movable=movable, closable=int(closable),
             time_limit=float(seconds), curve=_CURVE if is_mclp else 0, share=_SHARE if is_mclp else None,
+            **limits,
         ))  # fmt: skip
 
     made = widgets.attempt(user, start)
     if made is not None:
         work.job = made.id
+
+
+def _limit_fields(problem: Problem) -> dict[str, Any]:
+    """The limits that this problem knows, side by side, as options of the question."""
+    limits: dict[str, Any] = {}
+    left, right = st.columns(2)
+    if problem in (Problem.MCLP, Problem.LSCP):
+        limits["covers"] = int(
+            left.number_input(
+                "至少覆盖次数", min_value=1, max_value=siting.MOST_COVERS, value=1,
+                key=f"coverage.covers.{problem.value}",
+                help="填 2 表示阈值内要有两个站点才算覆盖:一个站点出警时,另一个还能接替。",
+            )
+        )  # fmt: skip
+    if problem in (Problem.MCLP, Problem.P_MEDIAN):
+        limits["capacity"] = (right if problem is Problem.MCLP else left).number_input(
+            "每站服务人数上限", min_value=1.0, max_value=siting.MOST_CAPACITY, value=None, step=500.0, format="%.0f",
+            placeholder="不限", key=f"coverage.capacity.{problem.value}",
+            help="新站点按此上限;现有站点有登记容量的按登记值。每个需求点整体归一个站。",
+        )  # fmt: skip
+    if problem is Problem.MCLP and st.checkbox(
+        "兼顾首次覆盖(首次与满次各计一半,至少覆盖次数为 2 以上时有效)", key="coverage.backup"
+    ):
+        limits["backup"] = _HALF if limits["covers"] > 1 else 1.0
+    return limits
 
 
 # --- while it runs ------------------------------------------------------------------------------------------
@@ -115,9 +143,10 @@ def _underway(user: User, job_id: str) -> None:
         st.rerun(scope="app")
     with st.container(border=True, key="coverage_underway"):
         st.progress(min(1.0, max(0.0, job.progress)), text=job.message or job.state.title)
-        st.caption("在后台计算,不影响其他人编辑;离开本页也会继续。")
+        st.caption("在后台计算,不影响其他人编辑;离开本页也会继续。取消时保留已找到的最好方案。")
         if st.button("取消计算", key="coverage.cancel"):
-            widgets.attempt(user, lambda: jobs.cancel(district, user, job_id))
+            with st.spinner("正在停止,并取回目前最好的方案……"):
+                widgets.attempt(user, lambda: jobs.cancel(district, user, job_id))
             st.rerun(scope="app")
 
 
@@ -135,19 +164,23 @@ def _result(user: User, asked: Asked, result: Mapping[str, Any], work: CoverageW
         {
             "覆盖率": f"{words.share(before['covered_share'])} → {words.share(after['covered_share'])}",
             f"已覆盖({people_unit})": f"{words.people(before['covered'])} → {words.people(after['covered'])}",
-            **_mean(before, after, unit),
+            **_often(result),
+            **_mean(before, after, unit, is_nearest=result["question"].get("capacity") is not None),
             "界限": _bound(result, unit),
             "候选点": f"{result['candidates']:,} 处",
             "用时": f"{result['seconds']:.1f} 秒",
         }
     )
+    if result.get("limits_text"):
+        st.caption(f"附加条件:{result['limits_text']}")
     st.caption(words.provenance(result))
     if result["warnings"]:
         st.warning("\n".join(f"- {one}" for one in result["warnings"]))
     new = [one for one in result["sites"] if one["is_new"]]
     if new:
+        limit = result["question"].get("capacity")
         place_table(
-            ["新址", "新增覆盖", "阈值内", "责任人口", "经度", "纬度"],
+            ["新址", "新增覆盖", "阈值内", "责任人口" if limit is None else "分配人口", "经度", "纬度"],
             [
                 ([one["name"] or f"新址 {at + 1}", words.people(one["gained"], is_hidden=True),
                   words.people(one["people"], is_hidden=True), words.people(one["assigned"], is_hidden=True),
@@ -157,16 +190,28 @@ def _result(user: User, asked: Asked, result: Mapping[str, Any], work: CoverageW
             height=300,
         )  # fmt: skip
     if result["closed"]:
-        st.write("建议撤销:" + "、".join(one["name"] or one["code"] for one in result["closed"]))
+        st.write("建议裁撤:" + "、".join(one["name"] or one["code"] for one in result["closed"]))
     _curve(result)
     _take_over(user, asked, result, work)
 
 
-def _mean(before: Mapping[str, Any], after: Mapping[str, Any], unit: str) -> dict[str, str]:
-    """Left out where cover is what counts: costs beyond the threshold are then not known for new sites."""
+def _often(result: Mapping[str, Any]) -> dict[str, str]:
+    """People with as many points as were asked for; left out where one is enough."""
+    times = result["question"].get("covers", 1)
+    if times == 1:
+        return {}
+    before, after = (result[when]["covered_often"] for when in ("before", "after"))
+    return {f"至少 {times} 次覆盖": f"{words.people(before)} → {words.people(after)}"}
+
+
+def _mean(
+    before: Mapping[str, Any], after: Mapping[str, Any], unit: str, *, is_nearest: bool
+) -> dict[str, str]:
+    """With capacities not everybody goes to the nearest, whose way this is. Left out where cover is what counts: costs beyond the threshold are then not known for new sites."""
     if after["mean"] is None:
         return {}
-    return {"平均路程": f"{words.cost(before['mean'], unit)} → {words.cost(after['mean'], unit)}"}
+    title = "平均路程(到最近站)" if is_nearest else "平均路程"
+    return {title: f"{words.cost(before['mean'], unit)} → {words.cost(after['mean'], unit)}"}
 
 
 def _bound(result: Mapping[str, Any], unit: str) -> str:
@@ -197,28 +242,22 @@ def _curve(result: Mapping[str, Any]) -> None:
     fewest = result["fewest"]
     if fewest is None:
         return
+    asked = result["question"]
+    times, limit = asked.get("covers", 1), asked.get("capacity")
+    how = f"至少覆盖 {times} 次" if times > 1 else "在人数上限内覆盖" if limit is not None else "覆盖"
     if fewest["sites"] is None:
         st.write(
-            f"全部候选点都启用也只能覆盖 {fewest['most_share']:.1%},达不到 {fewest['share']:.0%}。可放宽阈值或增加候选点。"
+            f"全部候选点都启用也只能{how} {fewest['most_share']:.1%},达不到 {fewest['share']:.0%}。可放宽阈值或增加候选点。"
         )
     else:
         proof = "已证明最少" if fewest["is_optimal"] else "尚未证明最少"
-        st.write(f"覆盖 {fewest['share']:.0%} 居民至少需要新增 **{fewest['sites']}** 处({proof})。")
-
-
-def changes_of(result: Mapping[str, Any]) -> list[Change]:
-    """The answer as changes of a scenario: new sites are added, sites given up closed."""
-    added: list[Change] = [
-        Add(one["lon"], one["lat"], f"选址{at + 1}")
-        for at, one in enumerate(each for each in result["sites"] if each["is_new"])
-    ]
-    return [*added, *(Close(one["id"]) for one in result["closed"])]
+        st.write(f"{how} {fewest['share']:.0%} 居民,至少需要新增 **{fewest['sites']}** 处({proof})。")
 
 
 def _take_over(user: User, asked: Asked, result: Mapping[str, Any], work: CoverageWork) -> None:
     if not user.may(Permission.SAVE_SCENARIOS):
         return
-    changes = changes_of(result)
+    changes = siting.changes_of(result)
     if not changes:
         widgets.empty("结果与现状相同,没有可存为方案的改动。")
         return

@@ -10,7 +10,7 @@ import streamlit as st
 
 from gridmap.domain.roles import Permission, User
 from gridmap.domain.scenarios import documents, parse_changes
-from gridmap.services import access, candidates, scenarios
+from gridmap.services import access, candidates, names, scenarios
 from gridmap.services import district as districts
 from gridmap.storage.scenarios import Scenario
 from gridmap.ui import cached, gate, widgets
@@ -18,15 +18,16 @@ from gridmap.ui import coverage_words as words
 from gridmap.ui.coverage_map import place_table
 from gridmap.ui.coverage_question import LINK
 from gridmap.ui.coverage_work import Asked, CoverageWork, Heard
+from gridmap.ui.element_words import literal
 from gridmap.ui.words import time_words
 
 _STATUS = {"done": "已完成", "proposed": "已提交提议", "refused": "未执行"}
-_OPS = {"move": "移动", "add": "新增", "close": "撤销站点", "bridge": "架桥", "block": "封路"}
+_OPS = {"move": "移动", "add": "新增", "close": "裁撤站点", "bridge": "架桥", "block": "封路"}
 
 
 def whatif_tab(user: User, asked: Asked, work: CoverageWork, heard: Heard) -> None:
     """What can be done with the changes that the map has in its hand."""
-    st.caption("在地图上拖动、新增、撤销站点,架桥或封路:覆盖人数、死角与受影响网格随手更新,基础数据不变。")
+    st.caption("在地图上拖动、新增、裁撤站点,架桥或封路:覆盖人数、死角与受影响网格随手更新,基础数据不变。")
     _keep(user, asked, work, heard)
     if asked.scenario is not None:
         _opened(user, asked.scenario, work)
@@ -87,8 +88,9 @@ def _opened(user: User, one: Scenario, work: CoverageWork) -> None:
     st.subheader(one.name, anchor=False)
     if one.note:
         st.write(one.note)
+    maker = literal(names.one(districts.running(), one.created_by))
     st.caption(
-        f"建立者 {one.created_by} · 更新于 {time_words(one.updated_at)} · 第 {one.revision} 版 · 基于第 {one.sequence} 次更新"
+        f"建立者 {maker} · 更新于 {time_words(one.updated_at)} · 第 {one.revision} 版 · 基于第 {one.sequence} 次更新"
     )
     link = f"{gate.base_path()}/coverage?{LINK}={one.id}"
     with st.container(horizontal=True, vertical_alignment="center", key="coverage_scenario"):
@@ -119,7 +121,7 @@ def _apply(user: User, one: Scenario, work: CoverageWork) -> None:
         return
     with st.popover("应用到底图"):
         st.write(
-            "移动、新增、撤销的站点会以您的名义写入底图;超出您责任区的改动会变为提议。架桥与封路只用于推演,不会写入。"
+            "移动、新增、裁撤的站点会以您的名义写入底图;超出您责任区的改动会变为提议。架桥与封路只用于推演,不会写入。"
         )
         if st.button("确定应用", type="primary", key="coverage.apply"):
             found = widgets.attempt(user, lambda: scenarios.apply(districts.running(), user, one.id))

@@ -11,7 +11,7 @@ from gridmap.ui.words import time_words
 
 HIDDEN = "<5"
 STATES = {"open": "开放", "closed": "未开放", "off_network": "离道路过远"}
-CHANGES = {"moved": "已移动", "added": "新增", "closed": "撤销"}
+CHANGES = {"moved": "已移动", "added": "新增", "closed": "裁撤"}
 HOURS = {"24h": "24 小时", "day": "日间 8:00–20:00"}
 
 

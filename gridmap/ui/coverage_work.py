@@ -20,6 +20,7 @@ class CoverageWork:
     has_begun : whether the link that led here was looked at
     scenario : id of the stored scenario that is open; None is today
     picks : how often code, not a person, chose the scenario or the point; part of those inputs' keys
+    opened : how often code opened a scenario, to be seen in 推演
     point : id of the point whose card is open
     picked : the time of the map's last click on a point that was followed; it tells one click from the next
     place : where the map was sent last (lon, lat), and how often it was sent
@@ -32,6 +33,7 @@ class CoverageWork:
     has_begun: bool = False
     scenario: str | None = None
     picks: int = 0
+    opened: int = 0
     point: str | None = None
     picked: int = 0
     place: tuple[float, float, int] | None = None
@@ -44,6 +46,7 @@ class CoverageWork:
         """Open a scenario on somebody's behalf."""
         self.scenario = scenario
         self.picks += 1
+        self.opened += scenario is not None
 
     def fly(self, lon: float, lat: float) -> None:
         """Send the map to a place."""

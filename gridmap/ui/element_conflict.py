@@ -14,6 +14,7 @@ from gridmap.errors import GridmapError
 from gridmap.services import elements
 from gridmap.services.district import District
 from gridmap.ui import element_drafts as drafts
+from gridmap.ui import state
 from gridmap.ui.element_words import field_titles, label_of, literal, value_words
 from gridmap.ui.element_work import Action, Draft, Outcome, TableWork
 from gridmap.ui.words import time_words
@@ -35,7 +36,7 @@ def _changed(
     district: District, user: User, layer: Layer, work: TableWork, draft: Draft, theirs: Element
 ) -> None:
     st.write(
-        f"{literal(theirs.updated_by)} 于 {time_words(theirs.updated_at)} 保存了第 {theirs.revision} 版,"
+        f"{literal(draft.conflict.facts['updated_by_name'])} 于 {time_words(theirs.updated_at)} 保存了第 {theirs.revision} 版,"
         f"您的修改依据第 {draft.base.revision} 版。请逐项选择保留哪一个:"
     )
     key = f"elements.conflict.{theirs.id}"
@@ -45,7 +46,7 @@ def _changed(
 
     def keep() -> list[Outcome]:
         # asked now, not when the button was drawn: the last choice may have come together with the click
-        choices = {one.field: st.session_state[f"{key}.{one.field}"] for one in contested}
+        choices = {one.field: state.answer(f"{key}.{one.field}") for one in contested}
         settled = drafts.decided(draft, choices)
         if settled.changes:
             work.drafts[theirs.id] = settled
@@ -74,7 +75,7 @@ def _deleted(
     district: District, user: User, layer: Layer, work: TableWork, draft: Draft, theirs: Element
 ) -> None:
     st.write(
-        f"{literal(theirs.updated_by)} 于 {time_words(theirs.updated_at)} 删除了这个要素,您的修改没有保存。"
+        f"{literal(draft.conflict.facts['updated_by_name'])} 于 {time_words(theirs.updated_at)} 删除了这个要素,您的修改没有保存。"
     )
 
     def restore() -> list[Outcome]:

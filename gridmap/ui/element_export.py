@@ -65,7 +65,7 @@ def _layer(district: District, user: User, layer: Layer) -> None:
             key="elements.export.headings",
         )
         grid = filters.grid_input(district, key)
-        has_grid = st.session_state.get(f"{key}.grid_layer") is not None
+        has_grid = state.answer(f"{key}.grid_layer") is not None
     as_of, is_ready = _as_of(district, user, key)
     if has_grid and grid is None:
         st.caption("请选择所在网格,或清除网格层级以导出全区。")

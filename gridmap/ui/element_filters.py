@@ -33,12 +33,13 @@ class Filter:
         return self.is_overdue or replace(self.query, is_retired=False) != Query(self.query.layer)
 
 
-def inputs(district: District, layer: Layer) -> Filter:
-    """The row of inputs above the table."""
+def inputs(district: District, user: User, layer: Layer) -> Filter:
+    """The row of inputs above the table; who writes in one area begins with it."""
     key = f"elements.filter.{layer.id}"
     with st.container(horizontal=True, vertical_alignment="bottom", key="elements_filters"):
         text = st.text_input("查找", placeholder="编码、名称或拼音", width=210, key=f"{key}.text")
-        grid = grid_input(district, key)
+        own = None if layer.is_basemap else own_area(district, user)
+        grid = grid_input(district, key, first=None if own is None or own[0] == layer.id else own)
         equals = _field_input(layer, key)
         is_overdue = bool(layer.freshness) and st.checkbox("只看逾期未核实", key=f"{key}.overdue")
         with_deleted = st.checkbox("含已删除", key=f"{key}.deleted", disabled=is_overdue)
@@ -52,27 +53,43 @@ def inputs(district: District, layer: Layer) -> Filter:
     return Filter(query, is_overdue)
 
 
-def grid_input(district: District, key: str) -> tuple[str, str] | None:
-    """A grid layer and one of its codes, or None for everywhere."""
+def own_area(district: District, user: User) -> tuple[str, str] | None:
+    """Grid layer and code of the one area in which the user writes; None for several, or everywhere, or none."""
+    if user.writes_everywhere or len(user.area) != 1:
+        return None
+    [code] = user.area
+    for grid in district.catalogue.grids:
+        frame = district.frames.frame(grid.id)
+        if code in frame.arrays.code[frame.living]:
+            return grid.id, code
+    return None
+
+
+def grid_input(
+    district: District, key: str, *, first: tuple[str, str] | None = None
+) -> tuple[str, str] | None:
+    """A grid layer and one of its codes, `first` until somebody chooses, or None for everywhere."""
     grids = [one for one in district.catalogue.grids if len(district.frames.frame(one.id))]
     titles = {one.id: one.title for one in grids}
+    # a box that begins with something cannot be emptied: the whole district is a choice of its own then
+    choices = ["", *titles] if first and first[0] in titles else list(titles)
     picked = st.selectbox(
         "网格层级",
-        list(titles),
-        index=None,
-        format_func=titles.__getitem__,
+        choices,
+        index=choices.index(first[0]) if first and first[0] in titles else None,
+        format_func=lambda one: titles.get(one, "全区"),
         placeholder="全区",
         width=150,
         key=f"{key}.grid_layer",
     )
-    if picked is None:
+    if not picked:
         return None
     listed = documents.grids_document(district, district.catalogue.layer(picked))["grids"]
     names = {one["code"]: one["name"] for one in listed}
     code = st.selectbox(
         "所在网格",
         list(names),
-        index=None,
+        index=list(names).index(first[1]) if first and picked == first[0] and first[1] in names else None,
         format_func=lambda one: f"{names[one]} {one}" if names[one] else one,
         placeholder="请选择或输入",
         width=250,

@@ -11,7 +11,7 @@ import streamlit as st
 from gridmap.domain.elements import Element
 from gridmap.domain.layers import Layer
 from gridmap.domain.roles import User
-from gridmap.services import access, documents, elements
+from gridmap.services import access, documents, elements, names
 from gridmap.services import district as districts
 from gridmap.services.district import District
 from gridmap.storage.elements import Query
@@ -100,12 +100,13 @@ def _found(district: District, user: User, layer: Layer, text: str, only_deleted
 
 
 def _about(district: District, picked: Element, listed: Sequence[Mapping[str, Any]]) -> None:
+    called = names.of(district, [picked.created_by, picked.verified_by])
     facts = {
         "要素": label_of(picked),
         "现状": "已删除" if picked.is_retired else f"使用中(第 {picked.revision} 版)",
         "数据性质": picked.source.title,
-        "新建": f"{time_words(picked.created_at)} · {picked.created_by or '—'}",
-        "最近核实": f"{time_words(picked.verified_at)} · {picked.verified_by or '—'}",
+        "新建": f"{time_words(picked.created_at)} · {called.get(picked.created_by or '', '—')}",
+        "最近核实": f"{time_words(picked.verified_at)} · {called.get(picked.verified_by or '', '—')}",
     }
     widgets.cards(facts)
     if not picked.is_retired:
@@ -121,7 +122,7 @@ def _versions(listed: Sequence[Mapping[str, Any]]) -> None:
                 one["revision"],
                 time_words(datetime.fromisoformat(one["at"]), seconds=True),
                 one["operation_title"],
-                one["actor"],
+                one["actor_name"],
                 _changes(one),
                 one["reason"] or "—",
             )
@@ -156,7 +157,7 @@ def _restore(
         st.caption("只有一个版本,没有可恢复的内容。")
         return
     words = {
-        one["revision"]: f"第 {one['revision']} 版 · {one['operation_title']} · {one['actor']}"
+        one["revision"]: f"第 {one['revision']} 版 · {one['operation_title']} · {one['actor_name']}"
         for one in listed
     }
     key = f"elements.restore.{picked.id}.{picked.revision}"

@@ -64,6 +64,7 @@ def frame(
     shown: Sequence[Element],
     *,
     links: Sequence[str],
+    called: Mapping[str, str],
     now: datetime,
     drafts: Mapping[str, Draft] | None = None,
     ticked: Collection[str] | None = None,
@@ -95,7 +96,7 @@ def frame(
     if layer.freshness:
         columns["_due"] = _times([one.due_at for one in shown])
     columns["_updated"] = _times([one.updated_at for one in shown])
-    columns["_updated_by"] = _texts([one.updated_by for one in shown])
+    columns["_updated_by"] = _texts([called.get(one.updated_by or "") for one in shown])
     columns["_map"] = _texts(links)
     return pandas.DataFrame(columns, index=pandas.Index([one.id for one in shown], dtype=object))
 
@@ -160,7 +161,7 @@ def column_config(layer: Layer, *, is_editable: bool) -> dict[str, Any]:
         "_verified": st.column_config.DatetimeColumn("核实时间", **time),
         "_due": st.column_config.DatetimeColumn("应核实于", **time),
         "_updated": st.column_config.DatetimeColumn("更新时间", **time),
-        "_updated_by": st.column_config.TextColumn("更新人", width=100, disabled=True),
+        "_updated_by": st.column_config.TextColumn("更新人", width=120, disabled=True),
         "_map": st.column_config.LinkColumn("地图", width=96, disabled=True, display_text="在图上看"),
     }
 
@@ -175,8 +176,7 @@ def _field_config(field: Field, *, is_editable: bool) -> Any:
         # so that a row is known after scrolling sideways
         "pinned": field.name == "code",
     }
-    # a soft rule warns and stores: it must not stop the hand
-    least, most = (None, None) if field.is_soft else (field.minimum, field.maximum)
+    # no bounds of the table's own: it would change what was typed to the nearest one, without a word
     match field.type:
         case FieldType.CHOICE:
             return st.column_config.SelectboxColumn(
@@ -187,13 +187,9 @@ def _field_config(field: Field, *, is_editable: bool) -> Any:
                 width=_width(field),
             )
         case FieldType.INTEGER:
-            return st.column_config.NumberColumn(
-                **common, min_value=least, max_value=most, step=1, format="%d", width=_width(field)
-            )
+            return st.column_config.NumberColumn(**common, step=1, format="%d", width=_width(field))
         case FieldType.NUMBER:
-            return st.column_config.NumberColumn(
-                **common, min_value=least, max_value=most, width=_width(field)
-            )
+            return st.column_config.NumberColumn(**common, width=_width(field))
         case FieldType.BOOLEAN:
             return st.column_config.CheckboxColumn(**common, width=_width(field))
         case FieldType.DATE:

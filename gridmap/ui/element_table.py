@@ -11,7 +11,7 @@ import streamlit as st
 from gridmap.domain.elements import Element
 from gridmap.domain.layers import FieldClass, Layer
 from gridmap.domain.roles import Permission, User
-from gridmap.services import access, elements
+from gridmap.services import access, elements, names
 from gridmap.services import district as districts
 from gridmap.services.district import District
 from gridmap.ui import element_conflict as conflicts
@@ -49,7 +49,7 @@ def gather(user: User, layer: Layer | None) -> None:
 
 def typed(key: str) -> Edits:
     """What the editor with this key remembers of what was typed into it, by row and column."""
-    held = st.session_state.get(key) if key else None
+    held = state.answer(key) if key else None
     return held["edited_rows"] if held else {}
 
 
@@ -77,7 +77,7 @@ def table_tab(user: User, layer: Layer) -> None:
         keeping.recall(district, user, layer, work)
         _do_asked(mine, work)
         keeping.keep(district, user, layer, work)
-    asked = filters.inputs(district, layer)
+    asked = filters.inputs(district, user, layer)
     with st.container(horizontal=True, vertical_alignment="center", key="elements_paging"):
         page = _page(district, user, layer, asked)
     # what to do with the rows stands above them, in sight, and is known only after them
@@ -86,7 +86,7 @@ def table_tab(user: User, layer: Layer) -> None:
         _tables(district, user, layer, page.elements)
     else:
         _editor(district, layer, mine, ())
-        _nothing(user, layer, asked)
+        _nothing(district, user, layer, asked)
     if may_edit and (work.shown or work.drafts or work.outcomes):
         with above:
             _actions(district, user, layer, work)
@@ -132,10 +132,11 @@ def _page(district: District, user: User, layer: Layer, asked: filters.Filter) -
         return filters.one_page(district, user, asked, limit=size, offset=(number - 1) * size)
 
 
-def _nothing(user: User, layer: Layer, asked: filters.Filter) -> None:
+def _nothing(district: District, user: User, layer: Layer, asked: filters.Filter) -> None:
+    is_empty = len(district.frames.frame(layer.id).living) == 0
     if asked.is_overdue and not asked.query.text:
         words = f"没有逾期未核实的{layer.title}。"
-    elif asked.is_narrow:
+    elif asked.is_narrow and (asked.query.text or not is_empty):
         words = "没有符合条件的要素。请放宽或清除筛选条件。"
     elif access.may_edit(user, layer):
         words = f"还没有{layer.title}。可以在“一张图”上新增,或在“批量导入”中导入文件。"
@@ -170,7 +171,7 @@ def _read_only(district: District, user: User, layer: Layer, others: Sequence[El
         deleted = "已删除的要素可在“历史与恢复”中恢复。" if "已删除" in marks else None
         st.caption("".join(one for one in (why, deleted) if one))
     table = rows.frame(
-        layer, others, links=rows.map_links(district, others, gate.base_path()),
+        layer, others, links=rows.map_links(district, others, gate.base_path()), called=_called(district, others),
         now=district.clock(), reasons=marks if any(marks) else None,
     )  # fmt: skip
     st.dataframe(
@@ -182,6 +183,10 @@ def _read_only(district: District, user: User, layer: Layer, others: Sequence[El
         height=rows.height(len(others)),
         placeholder="",
     )
+
+
+def _called(district: District, shown: Sequence[Element]) -> dict[str, str]:
+    return names.of(district, [one.updated_by for one in shown])
 
 
 def _editor(district: District, layer: Layer, all_work: ElementsWork, mine: tuple[Element, ...]) -> None:
@@ -197,7 +202,7 @@ def _editor(district: District, layer: Layer, all_work: ElementsWork, mine: tupl
     if not mine:
         return
     table = rows.frame(
-        layer, mine, links=rows.map_links(district, mine, gate.base_path()),
+        layer, mine, links=rows.map_links(district, mine, gate.base_path()), called=_called(district, mine),
         now=district.clock(), drafts=work.drafts, ticked=work.ticked,
     )  # fmt: skip
     st.data_editor(
@@ -244,6 +249,8 @@ def _actions(district: District, user: User, layer: Layer, work: TableWork) -> N
         st.button(title, disabled=not ticked, key="elements.verify", on_click=work.ask, args=(verify,))
         with st.popover(f"删除 {len(ticked)} 行" if ticked else "删除", disabled=not ticked):
             st.write(f"将删除勾选的 {len(ticked)} 个要素。编码和历史会保留,可在“历史与恢复”中恢复。")
+            if layer.is_partition:
+                st.caption("铺满上级范围的网格不能直接删除,请在“一张图”或“网格管理”中合并到相邻网格。")
             st.button("确定删除", type="primary", key="elements.delete", on_click=work.ask, args=(delete,))
     elsewhere = len(work.drafts.keys() - {one.id for one in work.shown})
     if elsewhere:
@@ -253,7 +260,7 @@ def _actions(district: District, user: User, layer: Layer, work: TableWork) -> N
 
 
 def _typed_text(key: str) -> str:
-    return str(st.session_state.get(key) or "").strip()
+    return str(state.answer(key) or "").strip()
 
 
 def _ticked(work: TableWork) -> list[Element]:

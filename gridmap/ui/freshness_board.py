@@ -13,7 +13,7 @@ from gridmap.domain.layers import Layer
 from gridmap.domain.roles import User
 from gridmap.errors import GridmapError
 from gridmap.services import district as districts
-from gridmap.services import elements, freshness
+from gridmap.services import elements, freshness, names
 from gridmap.services.district import District
 from gridmap.services.freshness import Board, Due, Tally
 from gridmap.services.problems import chinese
@@ -182,9 +182,12 @@ def _list(district: District, user: User, board: Board, asked: _Asked) -> None:
     is_mine = _theirs_to_confirm(district, user, [present[one.element_id] for one in shown])
     ticked = []
     with lines:
+        called = names.of(district, [one.verified_by for one in present.values()])
         for one in shown:
-            if _line(district, user, one, present[one.element_id], is_mine=one.element_id in is_mine):
-                ticked.append(present[one.element_id])
+            found = present[one.element_id]
+            about = _about(one, called.get(found.verified_by or "", ""))
+            if _line(district, user, one, found, about, is_mine=one.element_id in is_mine):
+                ticked.append(found)
     with above:
         _together(district, user, ticked, [one for one in present.values() if one.id in is_mine])
 
@@ -199,8 +202,8 @@ def _theirs_to_confirm(district: District, user: User, shown: Sequence[Element])
     return found
 
 
-def _line(district: District, user: User, due: Due, present: Element, *, is_mine: bool) -> bool:
-    """One element; whether its box is ticked."""
+def _line(district: District, user: User, due: Due, present: Element, about: str, *, is_mine: bool) -> bool:
+    """One element, with what there is to say about it; whether its box is ticked."""
     with st.container(horizontal=True, vertical_alignment="center", key=f"freshness_line_{due.element_id}"):
         is_ticked = st.checkbox(
             literal(label_of(present)),
@@ -208,7 +211,7 @@ def _line(district: District, user: User, due: Due, present: Element, *, is_mine
             width=230,
             key=f"freshness.tick.{due.element_id}",
         )
-        st.html(_about(due, present), width="stretch")
+        st.html(about, width="stretch")
         link = to_map(gate.base_path(), due.place, layer=due.layer, element=due.element_id)
         widgets.map_button(link)
         st.button(
@@ -223,7 +226,7 @@ def _line(district: District, user: User, due: Due, present: Element, *, is_mine
     return is_ticked and is_mine
 
 
-def _about(due: Due, present: Element) -> str:
+def _about(due: Due, verified_by: str) -> str:
     if due.days_over is None:
         mark, words = "gm-bad", "从未核实"
     elif due.days_over > 0:
@@ -236,7 +239,7 @@ def _about(due: Due, present: Element) -> str:
             due.layer_title,
             due.grid_code or "不在网格内",
             due.officer,
-            f"上次核实:{present.verified_by}" if present.verified_by else "",
+            f"上次核实:{verified_by}" if verified_by else "",
         )
         if part
     )

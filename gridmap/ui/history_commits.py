@@ -8,7 +8,7 @@ import streamlit as st
 
 from gridmap.domain.freshness import day_of, first_moment
 from gridmap.domain.roles import User
-from gridmap.services import access, comparing, imports
+from gridmap.services import access, comparing, imports, names
 from gridmap.services import district as districts
 from gridmap.services.district import District
 from gridmap.storage.activity import CommitLine
@@ -42,23 +42,27 @@ def commits_tab(user: User) -> None:
     if only_imports:
         found = [one for one in found if imports.is_import(one.reason)]
     columns = ["提交", "时间", "操作人", "图层", "操作", "要素数", "说明"]
-    rows = [_row(one, titles) for one in found]
+    called = names.of(district, [one.actor for one in found])
+    rows = [_row(one, titles, called) for one in found]
     widgets.table(columns, rows, empty="没有符合条件的提交。", height=460)
     if len(found) == _MOST:
         st.caption(f"只显示最近的 {_MOST} 次提交。")
-    widgets.csv_button(columns, rows, name="提交记录", key="history.commits_csv")
-    _undo(district, user, found, titles)
+    accounts = [(*row, one.actor) for row, one in zip(rows, found, strict=True)]
+    widgets.csv_button([*columns, "操作账号"], accounts, name="提交记录", key="history.commits_csv")
+    _undo(district, user, found, titles, called)
 
 
-def _row(one: CommitLine, titles: dict[str, str]) -> tuple[object, ...]:
+def _row(one: CommitLine, titles: dict[str, str], called: dict[str, str]) -> tuple[object, ...]:
     return (
-        one.sequence, time_words(one.at, seconds=True), one.actor,
+        one.sequence, time_words(one.at, seconds=True), called[one.actor],
         "、".join(titles.get(layer, layer) for layer in one.layers),
         "、".join(each.title for each in one.operations), one.count, one.reason or "—",
     )  # fmt: skip
 
 
-def _undo(district: District, user: User, found: list[CommitLine], titles: dict[str, str]) -> None:
+def _undo(
+    district: District, user: User, found: list[CommitLine], titles: dict[str, str], called: dict[str, str]
+) -> None:
     mine = [
         one
         for one in found
@@ -70,7 +74,7 @@ def _undo(district: District, user: User, found: list[CommitLine], titles: dict[
     with st.container(horizontal=True, vertical_alignment="bottom"):
         picked = st.selectbox(
             "撤回一次提交", list(by_number), index=None, placeholder="请选择或输入提交编号", width=460,
-            format_func=lambda one: _label(by_number[one], titles) if one in by_number else str(one),
+            format_func=lambda one: _label(by_number[one], titles, called) if one in by_number else str(one),
             key="history.commit",
         )  # fmt: skip
         with st.popover("撤回该提交", disabled=picked is None):
@@ -89,6 +93,8 @@ def _undo(district: District, user: User, found: list[CommitLine], titles: dict[
             st.rerun()
 
 
-def _label(one: CommitLine, titles: dict[str, str]) -> str:
+def _label(one: CommitLine, titles: dict[str, str], called: dict[str, str]) -> str:
     layers = "、".join(titles.get(each, each) for each in one.layers)
-    return literal(f"{one.sequence} · {one.actor} · {layers} {one.count} 个 · {one.reason or '无说明'}")
+    return literal(
+        f"{one.sequence} · {called[one.actor]} · {layers} {one.count} 个 · {one.reason or '无说明'}"
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 
 import streamlit as st
@@ -9,7 +10,7 @@ import streamlit as st
 from gridmap.domain.freshness import day_of, last_moment
 from gridmap.domain.layers import Layer
 from gridmap.domain.roles import User
-from gridmap.services import access, elements
+from gridmap.services import access, elements, names
 from gridmap.services import district as districts
 from gridmap.services.comparing import Comparison, Difference
 from gridmap.services.district import District
@@ -93,22 +94,27 @@ def _differences(district: District, user: User, layer: Layer, found: Comparison
         format_func=lambda one: f"{_KINDS[one]} {len(getattr(found, one)):,}", key=f"history.kind.{layer.id}",
     )  # fmt: skip
     listed: tuple[Difference, ...] = getattr(found, kind)
+    called = names.of(district, [each.element.updated_by for one in _KINDS for each in getattr(found, one)])
     columns = ["编码", "名称", "变化", "移动(米)", "最后修改人", "修改时间"]
-    rows = [_row(layer, one) for one in listed]
+    rows = [_row(layer, one, called) for one in listed]
     links = [_link(one) for one in listed[:_SHOWN]]
     widgets.table(columns, rows[:_SHOWN], empty=f"没有{_KINDS[kind]}的要素。", height=440, links=links)
     if len(rows) > _SHOWN:
         st.caption(f"显示前 {_SHOWN} 个;全部 {len(rows):,} 个请导出。")
-    every = [(_KINDS[one], *_row(layer, each)) for one in _KINDS for each in getattr(found, one)]
+    every = [
+        (_KINDS[one], *_row(layer, each, called), each.element.updated_by or "")
+        for one in _KINDS
+        for each in getattr(found, one)
+    ]
     widgets.csv_button(
-        ["类型", *columns], every, name=f"对比_{layer.title}_{found.earlier:%Y%m%d}_{found.later:%Y%m%d}",
+        ["类型", *columns, "修改账号"], every, name=f"对比_{layer.title}_{found.earlier:%Y%m%d}_{found.later:%Y%m%d}",
         key="history.compare_csv", label="导出全部变化(CSV)",
     )  # fmt: skip
     if kind != "added":
         _restore(district, user, layer, listed)
 
 
-def _row(layer: Layer, one: Difference) -> tuple[object, ...]:
+def _row(layer: Layer, one: Difference, called: Mapping[str, str]) -> tuple[object, ...]:
     titles = field_titles(layer)
     then = one.before.values() if one.before else {}
     now = one.after.values() if one.after else {}
@@ -123,7 +129,7 @@ def _row(layer: Layer, one: Difference) -> tuple[object, ...]:
         words.append("位置或范围")
     moved = "—" if one.moved_m is None else f"{one.moved_m:,.1f}"
     return (
-        found.code or "—", found.name or "—", ";".join(words), moved, found.updated_by or "—",
+        found.code or "—", found.name or "—", ";".join(words), moved, called.get(found.updated_by or "", "—"),
         time_words(found.updated_at),
     )  # fmt: skip
 

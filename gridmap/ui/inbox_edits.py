@@ -14,7 +14,7 @@ from gridmap.domain.merge import GEOMETRY, Choice, FieldConflict
 from gridmap.domain.roles import User
 from gridmap.errors import GridmapError
 from gridmap.services import district as districts
-from gridmap.services import packages
+from gridmap.services import names, packages
 from gridmap.services.district import District
 from gridmap.services.merging import MergeConflict
 from gridmap.services.problems import chinese
@@ -54,7 +54,9 @@ def _edit(district: District, user: User, edit: WaitingEdit, package: str) -> No
     label = label_of(present) if present is not None else _label_of_new(edit)
     st.markdown(f"**{literal(layer.title)} {literal(label)}** :orange-badge[{literal(edit.problem.title)}]")
     st.caption(
-        literal(f"{package} · {edit.created_by} 于 {time_words(edit.created_at)} 带回 · {edit.message}")
+        literal(
+            f"{package} · {names.one(district, edit.created_by)} 于 {time_words(edit.created_at)} 带回 · {edit.message}"
+        )
     )
     if found is not None and not edit.is_delete and not found.theirs.is_retired:
         _sides(district, user, layer, edit, found)
@@ -76,7 +78,7 @@ def _sides(district: District, user: User, layer: Layer, edit: WaitingEdit, foun
     theirs: Element = found.theirs
     st.write(
         literal(
-            f"{theirs.updated_by} 于 {time_words(theirs.updated_at)} 保存了第 {theirs.revision} 版,"
+            f"{found.facts['updated_by_name']} 于 {time_words(theirs.updated_at)} 保存了第 {theirs.revision} 版,"
             f"您的修改依据第 {edit.base_revision} 版。请逐项选择:"
         )
     )
@@ -160,7 +162,7 @@ def _deletion(
 ) -> None:
     is_theirs = present is not None and present.is_retired
     if present is not None:
-        who = f"{present.updated_by} 于 {time_words(present.updated_at)}"
+        who = f"{names.one(district, present.updated_by)} 于 {time_words(present.updated_at)}"
         st.write(
             literal(
                 f"{who} 已在地图上删除该要素。如仍需要,请先在“要素”页的历史中恢复,再保存这条修改。"

@@ -10,7 +10,7 @@ from gridmap.domain.elements import Element
 from gridmap.domain.roles import User
 from gridmap.errors import GridmapError
 from gridmap.services import district as districts
-from gridmap.services import partition, proposals
+from gridmap.services import names, partition, proposals
 from gridmap.services.district import District
 from gridmap.services.problems import chinese
 from gridmap.services.proposals import State
@@ -50,22 +50,25 @@ def sent_tab(user: User) -> None:
         with st.container(
             border=True, horizontal=True, vertical_alignment="center", key=f"inbox_sent_{one.id}"
         ):
-            st.markdown(literal(f"{one.title} · {time_words(one.created_at)} · 等待对方处理"), width="stretch")
+            st.markdown(
+                literal(f"{one.title} · {time_words(one.created_at)} · 等待对方处理"), width="stretch"
+            )
             if st.button("撤回", key=f"inbox.withdraw.{one.id}"):
                 _act(
                     user,
                     lambda found=one: proposals.withdraw(district, user, found.id) or True,
                     "提议已撤回。",
                 )
-    closed = [one for one in made if one.state is not State.OPEN]
+    closed = [one for one in made if one.state is not State.OPEN][:_SENT]
+    called = names.of(district, [one.decided_by for one in closed])
     widgets.table(
         ["提议", "提出时间", "结果", "处理人", "处理时间", "答复"],
         [
             (
-                one.title, time_words(one.created_at), one.state.title, one.decided_by or "—",
+                one.title, time_words(one.created_at), one.state.title, called.get(one.decided_by or "", "—"),
                 time_words(one.decided_at), one.answer or "—",
             )
-            for one in closed[:_SENT]
+            for one in closed
         ],
         empty="还没有已处理的提议。",
         height=420,
@@ -84,7 +87,7 @@ def _received(district: District, user: User, one: Proposal) -> None:
     st.markdown(f"**{literal(one.title)}**")
     st.caption(
         literal(
-            f"{one.created_by} 于 {time_words(one.created_at)} 提出"
+            f"{names.one(district, one.created_by)} 于 {time_words(one.created_at)} 提出"
             + (f",理由:{one.reason}" if one.reason else "")
         )
     )

@@ -11,7 +11,6 @@ st.logo(ASSETS / "icon.svg", size="large")
 user = gate.require(with_first_password=True)
 
 district = districts.running()
-widgets.frame(user, is_simulated=cached.is_simulated(district, user), base_path=gate.base_path())
 
 
 def home() -> None:
@@ -33,6 +32,15 @@ made = {
     for one in listed
 }
 first = st.Page(home, title=words.APP_TITLE, default=True, visibility="hidden")
-menu = {group: [made[one.name] for one in part] for group, part in pages.menu(user, listed).items()}
+grouped = pages.menu(user, listed)
+menu = {group: [made[one.name] for one in part] for group, part in grouped.items()}
 menu[""].insert(0, first)
-st.navigation(menu, position="top").run()
+page = st.navigation(menu, position="top")
+widgets.frame(
+    user,
+    is_simulated=cached.is_simulated(district, user),
+    base_path=gate.base_path(),
+    page=page.title,
+    group=next((group for group, part in grouped.items() if page.url_path in [one.name for one in part]), ""),
+)
+page.run()

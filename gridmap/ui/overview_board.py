@@ -13,8 +13,9 @@ from gridmap.domain.periods import PeriodKind
 from gridmap.domain.roles import User
 from gridmap.errors import GridmapError
 from gridmap.services import district as districts
-from gridmap.services import overview
-from gridmap.services.overview import Column, Figure, Form, GradeRow, Overview, Ranking
+from gridmap.services import figures, overview
+from gridmap.services.figures import Column, Figure, Form, GradeRow, Ranking
+from gridmap.services.overview import Overview
 from gridmap.services.problems import chinese
 from gridmap.services.standing import GRID, TOWN
 from gridmap.ui import overview_card, overview_charts, scenes, state, widgets
@@ -40,7 +41,7 @@ def board(user: User) -> None:
     mine = state.of(user).show
     asked = _controls(user)
     try:
-        with st.spinner("正在统计全区数据…"):
+        with st.container(key="overview_wait"), st.spinner("正在汇总全区数据…"):
             whole = overview.overview(districts.running(), user, period=asked.period)
     except GridmapError as error:
         st.error(chinese(error))
@@ -81,7 +82,7 @@ def _controls(user: User) -> Asked:
             label_visibility="collapsed", key="overview.level", required=True,
         )  # fmt: skip
         column = st.selectbox(
-            "着色与排名指标", overview.COLUMNS, index=1, format_func=lambda one: one.title,
+            "着色与排名指标", figures.COLUMNS, index=1, format_func=lambda one: one.title,
             label_visibility="collapsed", key="overview.column", width=170,
         )  # fmt: skip
         st.html(
@@ -119,7 +120,7 @@ def _change(one: Figure, period: PeriodKind) -> str:
         return "<em>暂无往期可比</em>"
     look = {True: "gm-better", False: "gm-worse", None: ""}[one.is_better]
     arrow = "" if not one.change else "▲ " if one.change > 0 else "▼ "
-    return f'<em class="{look}">{arrow}{html.escape(one.change_text)}<i> 较{period.before_title}</i></em>'
+    return f'<em class="{look}">{arrow}{html.escape(one.change_text)}<i> {one.since(period)}</i></em>'
 
 
 def _grades(grades: Sequence[GradeRow]) -> str:
@@ -153,6 +154,7 @@ def _scene(whole: Overview, ranking: Ranking, asked: Asked, area: tuple[str, str
         "key": f"{whole.stamp.sequence}.{asked.level}.{column.key}.{asked.period.value}",
         "layer": ranking.layer,
         "title": column.title + (f"({column.unit})" if column.unit else ""),
+        "meaning": "颜色越深越需关注" if column.good else "颜色越深数量越多",
         "areas": areas,
         "legend": _legend(known, edges, column, any(column.key in one.hidden for one in ranking.rows)),
         "chosen": None if area is None else {"layer": area[0], "code": area[1]},

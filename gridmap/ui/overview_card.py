@@ -1,4 +1,4 @@
-"""一格一图: the card of one town or grid beside the map."""
+"""一格一图, 一站一卡: the card of one town, grid or station beside the map."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from gridmap.domain.roles import User
 from gridmap.errors import GridmapError
 from gridmap.services import cards
 from gridmap.services import district as districts
-from gridmap.services.cards import Card
-from gridmap.services.overview import Figure
+from gridmap.services.cards import Card, PostCard
+from gridmap.services.figures import Figure
 from gridmap.services.problems import chinese
 from gridmap.ui import state, widgets
 
@@ -20,18 +20,21 @@ _MOST_LISTED = 6
 
 
 def panel(user: User, layer: str, code: str, *, period: PeriodKind) -> None:
-    """The card, with the way back to the ranking; a sentence where the area is gone."""
+    """The card, with the way back to the ranking; a sentence where its subject is gone. `code` of a station is its id."""
     mine = state.of(user).show
     if st.button("返回全区", icon=":material/arrow_back:", key="overview.back"):
         mine.area = None
         st.rerun()
     try:
-        found = cards.card(districts.running(), user, layer, code, period=period)
+        if layer == cards.POST:
+            shown = post_html(cards.post_card(districts.running(), user, code))
+        else:
+            shown = card_html(cards.card(districts.running(), user, layer, code, period=period))
     except GridmapError as error:
         st.warning(chinese(error))
         return
     with st.container(key="overview_card"):
-        st.html(card_html(found))
+        st.html(shown)
 
 
 def card_html(card: Card) -> str:
@@ -48,6 +51,25 @@ def card_html(card: Card) -> str:
         ),
         _risks(card),
         _section("本期变化", [_changed(one) for one in card.changes], "本期没有新增、修改或核实。"),
+    ]
+    return f'<article class="gm-area-card">{"".join(parts)}</article>'
+
+
+def post_html(card: PostCard) -> str:
+    """The card of one station as HTML; all text from data is escaped."""
+    about = [card.place.layer_title, card.place.code, card.town, card.grid]
+    facts = "".join(
+        f"<div><dt>{html.escape(title)}</dt><dd>{html.escape(text)}</dd></div>" for title, text in card.facts
+    )
+    near = "没有其他警务站。"
+    if card.nearest is not None and card.nearest_m is not None:
+        near = f"{card.nearest.name or card.nearest.code} · 直线 {card.nearest_m:,.0f} 米"
+    parts = [
+        f'<h2 class="gm-card-name" tabindex="0">{html.escape(card.place.name or card.place.code)}</h2>',
+        f'<p class="gm-card-about">{" · ".join(html.escape(one) for one in about if one)}</p>',
+        f'<div class="gm-card-figures">{"".join(map(_figure, card.figures))}</div>',
+        f'<h3>基本情况</h3><dl class="gm-card-facts">{facts}</dl>' if facts else "",
+        f"<h3>最近的其他警务站</h3><p>{html.escape(near)}</p>",
     ]
     return f'<article class="gm-area-card">{"".join(parts)}</article>'
 

@@ -11,7 +11,7 @@ import streamlit as st
 
 from gridmap.domain.freshness import CHINA
 from gridmap.domain.roles import User
-from gridmap.services.overview import Column, Form, Ranking, Trend
+from gridmap.services.figures import Column, Form, Ranking, Trend
 from gridmap.ui import state
 
 _MOST = 12
@@ -46,10 +46,13 @@ def ranking(user: User, found: Ranking, column: Column) -> None:
     ]
 
     def chosen() -> None:
-        picked: Any = st.session_state[_KEY].selection.get("area") or []
+        picked: Any = state.answer(_KEY).selection.get("area") or []
         if picked:
             state.of(user).show.area = (found.layer, str(picked[0]["code"]))
 
+    hidden = sum(column.key in one.hidden for one in found.rows)
+    if hidden:
+        st.html(f'<p class="gm-chart-note">另有 {hidden} 个{found.title}的数字已隐去,未参与排名。</p>')
     chart = _bars(values, column)
     st.altair_chart(chart, theme=None, height="stretch", on_select=chosen, selection_mode="area", key=_KEY)
 
@@ -78,7 +81,7 @@ def trends(found: Sequence[Trend]) -> None:
         for column, one in zip(st.columns(len(found)), found, strict=True):
             with column:
                 st.html(f'<h2 class="gm-chart-title">{one.title}<small>{one.unit}</small></h2>')
-                if sum(value is not None for _, value in one.points) < 2:
+                if not one.is_line:
                     st.html('<p class="gm-empty">数据不足两周,暂无趋势。</p>')
                 else:
                     st.altair_chart(_line(one), theme=None, height="stretch", key=f"overview.trend.{one.key}")
@@ -105,11 +108,11 @@ def _line(one: Trend) -> alt.Chart:
     )  # fmt: skip
     line = base.mark_line(color=_BLUE, strokeWidth=3, point=alt.OverlayMarkDef(color=_BLUE, size=30))
     line = line.encode(tooltip=[alt.Tooltip("day:N", title="截至"), alt.Tooltip("text:N", title=one.title)])
-    last = alt.Chart(alt.Data(values=known[-1:])).mark_text(
-        dy=-14, dx=-4, fontSize=16, fontWeight=700, color=_INK
+    last = alt.Chart(alt.Data(values=known[-1:])).encode(
+        x=alt.X("day:N", sort=days), y="value:Q", text="text:N"
     )
-    last = last.encode(x=alt.X("day:N", sort=days), y="value:Q", text="text:N")
-    return _plain((line + last).properties(width="container"))
+    words = last.mark_text(dy=-16, dx=-6, fontSize=16, fontWeight=700, color=_INK)
+    return _plain((line + words).properties(width="container"))
 
 
 def _plain(chart: Any) -> Any:

@@ -6,11 +6,11 @@ import streamlit as st
 
 from gridmap.domain.periods import PeriodKind
 from gridmap.domain.roles import Permission, User
-from gridmap.services import briefings, cards, jobs
+from gridmap.services import briefings, cards, jobs, names
 from gridmap.services import district as districts
 from gridmap.services.district import District
 from gridmap.services.packs import shelf
-from gridmap.services.packs.contents import Atlas, PackFormat, PackRequest, Paper
+from gridmap.services.packs.requests import Atlas, PackFormat, PackRequest, Paper
 from gridmap.services.packs.shelf import Pack, PackFile, Started
 from gridmap.services.standing import TOWN
 from gridmap.storage.jobs import JobState
@@ -38,8 +38,9 @@ def packs_tab(user: User) -> None:
         found = shelf.list_packs(district, user)
         if not found:
             widgets.empty("还没有材料包。")
+        called = names.of(district, [one.created_by for one in found])
         for one in widgets.page_of(found, size=_SHOWN, key="packs.page"):
-            _pack(user, district, one)
+            _pack(user, district, one, called[one.created_by])
 
 
 # --- ordering ------------------------------------------------------------------------------------------------------
@@ -128,18 +129,18 @@ def _follow(user: User) -> None:
 # --- finished ------------------------------------------------------------------------------------------------------
 
 
-def _pack(user: User, district: District, one: Pack) -> None:
+def _pack(user: User, district: District, one: Pack, maker: str) -> None:
     with st.container(border=True, key=f"pack_{one.id}"):
         what = one.request.atlas.title if one.request.atlas is not Atlas.NONE else "总览"
         st.markdown(f"**{literal(one.title)}** · {what} · {one.pages} 页")
         simulated = " · 模拟数据" if one.is_simulated else ""
         st.caption(
-            f"数据时间 {time_words(one.data_at)} · 数据序号 {one.sequence} · {one.created_by} 于 "
+            f"数据时间 {time_words(one.data_at)} · 数据序号 {one.sequence} · {literal(maker)} 于 "
             f"{time_words(one.created_at)} 制作{simulated}"
         )
         with st.container(horizontal=True):
             if not one.files:
-                st.caption("文件已清理,可按原数据重新制作。")
+                st.caption("文件不在本机(已清理,或恢复时没有材料包存档),可按原数据重做。")
             for file in one.files:
                 _download(user, district, one, file)
             if st.button("按原数据重做", key=f"packs.again.{one.id}"):

@@ -20,7 +20,7 @@ from gridmap.maps.shell import frame_addresses
 from gridmap.ui.words import APP_TITLE
 
 ASSETS = Path(__file__).resolve().parents[1] / "assets" / "ui"
-_SCRIPTS = ("host.js", "chinese.js", "page.js", "fullscreen.js", "outage.js")
+_SCRIPTS = ("host.js", "chinese.js", "page.js", "menu.js", "fullscreen.js", "outage.js")
 _ANCHOR = '<script type="module"'
 _NO_SCRIPT = "<p>本系统需要启用浏览器的 JavaScript,请在浏览器设置中打开后刷新本页。</p>"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from gridmap.domain.stories import Slide
 from gridmap.services.briefings import Draft
 from gridmap.services.stories import Tour
 
@@ -24,15 +25,39 @@ class Play:
 
 
 @dataclass(slots=True)
+class StoryWork:
+    """
+    A story being made.
+
+    Attributes
+    ----------
+    opened : the slide in the form, as it was when the form was opened
+    openings : how many forms were opened: each has widgets of its own
+    clash : what the form would have saved, where somebody else had changed the slide
+    order : the ids in an order that could not be kept, as somebody else had changed the story
+    """
+
+    opened: Slide | None = None
+    openings: int = 0
+    clash: Slide | None = None
+    order: tuple[str, ...] | None = None
+
+    def open(self, slide: Slide | None) -> None:
+        """Put a slide into the form, or leave it."""
+        self.opened, self.clash = slide, None
+        self.openings += 1
+
+
+@dataclass(slots=True)
 class ShowWork:
     """
     Kept for one tab.
 
     Attributes
     ----------
-    area : layer and code of the town or grid whose card is open on the overview
+    area : layer and code of the town or grid, or layer and id of the station, whose card is open on the overview
     heard : by map, what it said last
-    story, slide : the story that is being edited, and its slide that is open
+    story, work : the story that is being edited, and what is under way in it
     play : what is being presented
     draft : a filled briefing that is not stored yet
     briefing : the stored briefing that is open
@@ -42,7 +67,7 @@ class ShowWork:
     area: tuple[str, str] | None = None
     heard: dict[str, str] = field(default_factory=dict)
     story: str | None = None
-    slide: str | None = None
+    work: StoryWork = field(default_factory=StoryWork)
     play: Play | None = None
     draft: Draft | None = None
     briefing: str | None = None

@@ -1,8 +1,9 @@
-"""What the pages of one browser tab share: one dataclass. No other file writes `session_state`."""
+"""What the pages of one browser tab share: one dataclass. No other file touches `session_state`."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import streamlit as st
 
@@ -62,6 +63,11 @@ def of(user: User) -> State:
     if not isinstance(found, State) or found.username != user.username:
         st.session_state[_KEY] = found = State(user.username)
     return found
+
+
+def answer(key: str) -> Any:
+    """What the widget of this key says now, None where it is not drawn: for callbacks, and before it is drawn."""
+    return st.session_state.get(key)
 
 
 def forget() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from gridmap.domain.roles import Permission, User
-from gridmap.services import cards, stories
+from gridmap.services import cards, names, stories
 from gridmap.services import district as districts
 from gridmap.services.district import District
 from gridmap.services.standing import TOWN
@@ -32,19 +32,20 @@ def stories_tab(user: User) -> None:
         if not found:
             may = user.may(Permission.SAVE_STORIES)
             widgets.empty("还没有汇报。" + ("请在右侧新建。" if may else "由汇报员或研判员制作。"))
+        called = names.of(district, [one.created_by for one in found])
         for one in found:
-            _story(user, district, one)
+            _story(user, district, one, called[one.created_by])
     with right:
         if user.may(Permission.SAVE_STORIES):
             _new(user, district)
         _tour(user, district)
 
 
-def _story(user: User, district: District, one: Story) -> None:
+def _story(user: User, district: District, one: Story, maker: str) -> None:
     mine = state.of(user).show
     with st.container(border=True, key=f"story_{one.id}"):
         st.markdown(f"**{literal(one.title)}**")
-        st.caption(f"{len(one.slides)} 页 · {one.created_by} · {time_words(one.updated_at)} 更新")
+        st.caption(f"{len(one.slides)} 页 · {literal(maker)} · {time_words(one.updated_at)} 更新")
         with st.container(horizontal=True):
             if st.button(
                 "放映",

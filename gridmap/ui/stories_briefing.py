@@ -9,10 +9,11 @@ import streamlit as st
 from gridmap.domain.freshness import day_of, last_moment
 from gridmap.domain.periods import period_at
 from gridmap.domain.roles import Permission, User
-from gridmap.services import briefings
+from gridmap.services import briefings, names
 from gridmap.services import district as districts
 from gridmap.services.briefings import Briefing, Draft
 from gridmap.services.district import District
+from gridmap.services.figures import Scope
 from gridmap.ui import state, widgets
 from gridmap.ui.element_words import literal
 from gridmap.ui.words import time_words
@@ -49,9 +50,15 @@ def _order(user: User, district: District) -> None:
         "模板", list(titles), index=list(titles).index("monthly") if "monthly" in titles else 0,
         format_func=titles.__getitem__, key="briefing.template",
     )  # fmt: skip
+    is_masked = user.may(Permission.VIEW_SENSITIVE) and st.toggle(
+        "供查看者阅读(隐去小数量)", key="briefing.masked"
+    )
     if st.button("生成通报", type="primary", key="briefing.make"):
         made = widgets.attempt(
-            user, lambda: briefings.draft(district, user, template or "monthly", at=months[month])
+            user,
+            lambda: briefings.draft(
+                district, user, template or "monthly", at=months[month], is_masked=is_masked
+            ),
         )
         if made is not None:
             state.of(user).show.draft, state.of(user).show.briefing = made, None
@@ -74,8 +81,11 @@ def _kept(user: User, district: District) -> None:
     found = briefings.list_briefings(district, user)
     if not found:
         widgets.empty("还没有保存的通报。")
+    called = names.of(district, [one.created_by for one in found])
     for one in found[:20]:
-        label = f"{literal(one.title)} · {one.created_by} · {time_words(one.updated_at)}"
+        label = f"{literal(one.title)} · {literal(called[one.created_by])} · {time_words(one.updated_at)}"
+        if one.scope is Scope.MASKED and user.may(Permission.VIEW_SENSITIVE):
+            label += " · 查看者版"
         if st.button(label, type="tertiary", icon=":material/article:", key=f"briefing.open.{one.id}"):
             state.of(user).show.briefing = one.id
             st.rerun()
@@ -119,9 +129,10 @@ def _open(user: User, district: District, found: Briefing) -> None:
     mine = state.of(user).show
     key = f"briefing.{found.id}.{found.revision}"
     title, text = _words(key, found.title, found.text, may_change=found.may_change)
+    called = names.of(district, [found.created_by, found.updated_by])
     st.caption(
-        f"数据时间 {time_words(found.data_at)} · 数据序号 {found.sequence} · {found.created_by} 制作,"
-        f"{found.updated_by} 于 {time_words(found.updated_at)} 修改"
+        f"数据时间 {time_words(found.data_at)} · 数据序号 {found.sequence} · {literal(called[found.created_by])} 制作,"
+        f"{literal(called[found.updated_by])} 于 {time_words(found.updated_at)} 修改"
     )
     with st.container(horizontal=True):
         if found.may_change and st.button("保存修改", type="primary", key=f"{key}.save"):

@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from gridmap.domain.freshness import CHINA
+from gridmap.domain.freshness import CHINA, day_of, last_moment
 from gridmap.domain.periods import PeriodKind
 from gridmap.domain.roles import User
 from gridmap.domain.scenarios import Add, Close, Move
@@ -17,7 +17,7 @@ from gridmap.maps.shell import FRAME_STYLE
 from gridmap.services import as_of, elements, scenarios, stories
 from gridmap.services import district as districts
 from gridmap.services.district import District
-from gridmap.services.overview import Figure
+from gridmap.services.figures import Figure
 from gridmap.services.problems import chinese
 from gridmap.storage.elements import Query
 from gridmap.ui import scenes, state, widgets
@@ -77,6 +77,7 @@ def slide_document(district: District, user: User, slide: Slide) -> dict[str, An
         "layers": list(slide.layers),
         "view": None if slide.view is None else slide.document()["view"],
         "at": None if slide.at is None else slide.at.isoformat(),
+        "date": "" if slide.at is None else f"截至 {_moment(slide.at)}",
         "focus": slide.document()["focus"],
         "figures": [],
         "box": None,
@@ -94,20 +95,21 @@ def slide_document(district: District, user: User, slide: Slide) -> dict[str, An
         "stamp": shown.stamp.text,
     }
     if slide.at is not None and not as_of.may_look(user):
-        found |= {"at": None, "subtitle": "您没有查看历史的权限,地图为现在的状态。"}
+        found |= {"at": None, "subtitle": "您没有查看历史的权限,指标截至该日,地图为现在的状态。"}
     return found
 
 
 def figure_document(one: Figure, period: PeriodKind) -> dict[str, str]:
-    """A figure's words: value, unit, change against the period before."""
+    """A figure's words: value, unit, change against the period before; a scenario's figure has today's before it."""
     look = {True: "gm-better", False: "gm-worse", None: ""}[one.is_better]
     unit = one.unit if one.value is not None else ""
     return {
-        "title": one.title,
+        "title": f"{one.title}(方案)" if one.against else one.title,
+        "before": f"现状 {one.before_text}{one.unit} → " if one.against else "",
         "text": one.text,
         "unit": unit,
         "change": one.change_text,
-        "since": f"较{period.before_title}",
+        "since": one.since(period),
         "look": look,
     }
 
@@ -146,6 +148,12 @@ def compare_document(district: District, user: User, compare: Compare) -> dict[s
             lon, lat = (change.lon, change.lat) if isinstance(change, Move) else here
             changes.append({"kind": kind, "lon": lon, "lat": lat, "from": list(here), "name": point.name})
     return {"changes": changes, "words": ["现状", f"方案:{one.name}"]}
+
+
+def _moment(at: datetime) -> str:
+    """The day, with the time of day where it is not the end of it."""
+    is_whole = at == last_moment(day_of(at))
+    return _day(at) if is_whole else f"{_day(at)} {at.astimezone(CHINA):%H:%M}"
 
 
 def _day(at: datetime) -> str:

@@ -11,7 +11,7 @@ import streamlit as st
 from gridmap.domain.roles import User
 from gridmap.errors import GridmapError
 from gridmap.exchange.delimited import csv_text
-from gridmap.services import accounts
+from gridmap.services import accounts, names
 from gridmap.services.district import District
 from gridmap.services.problems import chinese
 from gridmap.ui import state
@@ -20,13 +20,17 @@ from gridmap.ui.words import time_words
 T = TypeVar("T")
 
 
-def frame(user: User, *, is_simulated: bool, base_path: str) -> None:
-    """What surrounds every page: who is signed in, the way out, the mark of simulated data."""
+def frame(user: User, *, is_simulated: bool, base_path: str, page: str = "", group: str = "") -> None:
+    """
+    What surrounds every page: who is signed in, the way out, the mark of simulated data.
+
+    `page` and `group` are the titles of the open page and of the heading it stands under; the menu shows them.
+    """
     badge = '<span class="gm-simulated" title="当前辖区含有模拟数据">模拟数据</span>' if is_simulated else ""
     name, role = html.escape(user.display_name), html.escape(user.role.title)
     base = html.escape(base_path)
     st.html(
-        f'<div class="gm-bar">{badge}<span class="gm-who" title="{name}"><b>{name}</b>{role}</span>'
+        f'<div class="gm-bar" data-page="{html.escape(page)}" data-group="{html.escape(group)}">{badge}<span class="gm-who" title="{name}"><b>{name}</b>{role}</span>'
         f'<button type="button" class="gm-button" data-gridmap-signout="{base}"'
         f' data-user="{html.escape(user.username)}">退出登录</button></div>'
     )
@@ -185,11 +189,12 @@ def tokens(user: User, district: District, page: str, username: str | None, owne
     owner : whose the new token will be, where it is not `username`
     """
     found = accounts.list_tokens(district, user, username)
+    called = names.with_accounts(district, [one.username for one in found])
     table(
         ["账号", "用途", "创建时间", "有效期至", "最近使用", "状态"],
         [
             (
-                one.username,
+                called[one.username],
                 one.label,
                 time_words(one.created_at),
                 time_words(one.ends_at),
@@ -205,7 +210,7 @@ def tokens(user: User, district: District, page: str, username: str | None, owne
     with new:
         _new_token(user, district, page, username or owner)
     with old:
-        _revoke_token(user, district, page, [one for one in found if one.is_valid])
+        _revoke_token(user, district, page, [one for one in found if one.is_valid], called)
 
 
 def _new_token(user: User, district: District, page: str, owner: str | None) -> None:
@@ -226,12 +231,14 @@ def _new_token(user: User, district: District, page: str, owner: str | None) -> 
         st.rerun()
 
 
-def _revoke_token(user: User, district: District, page: str, valid: Sequence[accounts.Token]) -> None:
+def _revoke_token(
+    user: User, district: District, page: str, valid: Sequence[accounts.Token], called: Mapping[str, str]
+) -> None:
     picked = st.selectbox(
         "撤销令牌",
         valid,
         index=None,
-        format_func=lambda one: f"{one.label} · {one.username} · {time_words(one.created_at)}",
+        format_func=lambda one: f"{one.label} · {called[one.username]} · {time_words(one.created_at)}",
         placeholder="请选择",
         disabled=not valid,
         key=f"{page}.token_picked",

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 
+from gridmap.domain.freshness import CHINA
 from gridmap.domain.roles import WHOLE_DISTRICT
 
 APP_TITLE = "警务网格一张图"
-# All of China keeps one time.
-CHINA = timezone(timedelta(hours=8))
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 _SIZES = ("B", "KB", "MB", "GB", "TB")

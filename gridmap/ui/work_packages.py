@@ -9,7 +9,7 @@ import streamlit as st
 
 from gridmap.domain.layers import Layer
 from gridmap.domain.roles import Permission, User
-from gridmap.services import access, packages
+from gridmap.services import access, names, packages
 from gridmap.services import district as districts
 from gridmap.services.district import District
 from gridmap.services.packages import Returned
@@ -140,7 +140,8 @@ def return_tab(user: User) -> None:
 
 
 def _which(taken: list[WorkPackage]) -> str | None:
-    words = {one.id: f"{one.title} · {one.username} · {time_words(one.at)}" for one in taken}
+    called = names.of(districts.running(), [one.username for one in taken])
+    words = {one.id: f"{one.title} · {called[one.username]} · {time_words(one.at)}" for one in taken}
     return st.selectbox(
         "工作包",
         list(words),
@@ -186,13 +187,15 @@ def _report(found: Returned, *, is_trial: bool) -> None:
 def list_tab(user: User) -> None:
     """The packages that went out."""
     district = districts.running()
+    found = packages.sent(district, user)
+    called = names.of(district, [one.username for one in found])
     rows = [
         (
-            one.title, one.username, time_words(one.at),
+            one.title, called[one.username], time_words(one.at),
             "、".join(district.catalogue.layer(layer).title for layer in one.contents),
             sum(map(len, one.contents.values())), time_words(one.returned_at),
         )
-        for one in packages.sent(district, user)
+        for one in found
     ]  # fmt: skip
     widgets.table(
         ["名称", "领取人", "领取时间", "图层", "要素数", "最近带回"],

@@ -14,7 +14,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import Any
 
+from gridmap.domain.freshness import CHINA
 from gridmap.domain.layers import Field, FieldClass, FieldType, Layer
+from gridmap.domain.patterns import in_words
 from gridmap.domain.privacy import find_personal_data, may_hold_personal_data
 
 
@@ -42,7 +44,12 @@ class _Breach(Exception):
 _MAX_INTEGER = 2**53
 _TRUE = {"true", "1", "是", "y", "yes", "t"}
 _FALSE = {"false", "0", "否", "n", "no", "f"}
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+# also marks that turn the direction of writing, so that a text reads as another
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+# what takes no room: a text of nothing else is no text
+_UNSEEN = "\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"
+# a year of two digits comes from a browser's date control as 0026
+_YEARS = range(1900, 2200)
 
 
 def _as_text(field: Field, value: Any) -> str:
@@ -67,10 +74,6 @@ def _as_number(field: Field, value: Any) -> float:
         raise _Breach("type", f"应为数字,不能是“{_shown(value)}”") from None
     if not math.isfinite(number):
         raise _Breach("type", "应为有限的数字")
-    if field.minimum is not None and number < field.minimum:
-        raise _Breach("minimum", f"不能小于 {field.minimum:g}")
-    if field.maximum is not None and number > field.maximum:
-        raise _Breach("maximum", f"不能大于 {field.maximum:g}")
     return number
 
 
@@ -94,14 +97,21 @@ def _as_boolean(field: Field, value: Any) -> bool:
 
 def _as_date(field: Field, value: Any) -> str:
     if isinstance(value, datetime):
-        return value.date().isoformat()
+        return _dated(value.date()).isoformat()
     if isinstance(value, date):
-        return value.isoformat()
+        return _dated(value).isoformat()
     text = str(value).strip().replace("/", "-")
     try:
-        return date.fromisoformat(text[:10] if "T" in text or " " in text else text).isoformat()
+        day = date.fromisoformat(text[:10] if "T" in text or " " in text else text)
     except ValueError:
         raise _Breach("type", f"应为日期,如 2026-03-01,不能是“{_shown(value)}”") from None
+    return _dated(day).isoformat()
+
+
+def _dated(day: date) -> date:
+    if day.year not in _YEARS:
+        raise _Breach("year", f"年份应在 {_YEARS[0]} 至 {_YEARS[-1]} 之间,不能是 {day.year}")
+    return day
 
 
 def _as_datetime(field: Field, value: Any) -> str:
@@ -111,10 +121,11 @@ def _as_datetime(field: Field, value: Any) -> str:
             if isinstance(value, datetime)
             else datetime.fromisoformat(str(value).strip().replace("/", "-"))
         )
-    except ValueError:
+        # a time without an offset is read as UTC, as it is stored; forms always send one
+        at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    except (ValueError, OverflowError):  # the first and last hours of the calendar have no UTC everywhere
         raise _Breach("type", f"应为时间,如 2026-03-01T08:30:00+08:00,不能是“{_shown(value)}”") from None
-    # a time without an offset is read as UTC, as it is stored; forms always send one
-    at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    _dated(at)
     return at.isoformat(timespec="seconds")
 
 
@@ -123,8 +134,7 @@ def _as_choice(field: Field, value: Any) -> str:
     for choice in field.choices:
         if text in (choice.value, choice.title):
             return choice.value
-    names = "、".join(choice.title for choice in field.choices[:12])
-    raise _Breach("choices", f"“{_shown(text)}”不在可选值中,可选:{names}")
+    return text
 
 
 _READERS: dict[FieldType, Callable[[Field, Any], Any]] = {
@@ -149,13 +159,27 @@ def _shown(value: Any) -> str:
 
 def _is_missing(value: Any) -> bool:
     if isinstance(value, str):
-        return not value.strip()
+        return not value.strip().strip(_UNSEEN).strip()
     return value is None or (isinstance(value, float) and math.isnan(value))
+
+
+def _check_range(field: Field, value: Any) -> None:
+    if field.minimum is not None and value < field.minimum:
+        raise _Breach("minimum", f"不能小于 {field.minimum:g}")
+    if field.maximum is not None and value > field.maximum:
+        raise _Breach("maximum", f"不能大于 {field.maximum:g}")
+
+
+def _check_choices(field: Field, value: Any) -> None:
+    if all(choice.value != value for choice in field.choices):
+        names = "、".join(choice.title for choice in field.choices[:12])
+        raise _Breach("choices", f"“{_shown(value)}”不在可选值中,可选:{names}")
 
 
 def _check_pattern(field: Field, pattern: re.Pattern[str] | None, text: Any) -> None:
     if pattern is not None and not pattern.fullmatch(str(text)):
-        raise _Breach("pattern", f"“{_shown(text)}”不符合规定的格式")
+        words = in_words(pattern.pattern)
+        raise _Breach("pattern", f"“{_shown(text)}”不符合规定的格式{f',应为 {words}' if words else ''}")
 
 
 def _check_privacy(field: Field, text: str) -> None:
@@ -184,6 +208,8 @@ def _harmless_texts(
     if field.is_required and len(there) < len(texts):
         return None
     together = _APART.join(there)
+    if any(mark in together for mark in _UNSEEN):
+        return None
     if _CONTROL.search(together) or max(map(len, there), default=0) > field.max_length:
         return None
     if is_guarded and may_hold_personal_data(together):
@@ -207,6 +233,7 @@ def clean_column(field: Field, values: Sequence[Any]) -> tuple[list[Any], list[P
         if texts is not None:
             return texts, []
     read = _READERS[field.type]
+    is_number = field.type in (FieldType.INTEGER, FieldType.NUMBER)
     cleaned: list[Any] = []
     problems: list[Problem] = []
     for row, value in enumerate(values):
@@ -221,18 +248,49 @@ def clean_column(field: Field, values: Sequence[Any]) -> tuple[list[Any], list[P
         kept: Any = None
         try:
             kept = read(field, value)
+            if is_number:
+                _check_range(field, kept)
+            if field.type is FieldType.CHOICE:
+                _check_choices(field, kept)
             if is_guarded:
                 # as text: a spreadsheet hands a telephone number over as a number
                 _check_privacy(field, kept)
             _check_pattern(field, pattern, kept)
         except _Breach as breach:
             is_soft = field.is_soft and breach.rule in ("minimum", "maximum", "pattern", "choices")
-            kept = value if is_soft else None
+            kept = kept if is_soft else None
             problems.append(
                 Problem(row, field.name, breach.rule, f"“{field.title}”{breach.message}", is_soft)
             )
         cleaned.append(kept)
     return cleaned, problems
+
+
+def order_problems(layer: Layer, columns: Mapping[str, Sequence[Any]]) -> list[Problem]:
+    """
+    Rows that break a rule between two of the layer's fields; told at the later one of the two.
+
+    `columns` are as the store keeps them, where days sort as their texts do and so do times; a rule of which
+    a column is missing says nothing.
+    """
+    problems = []
+    for rule in layer.rules:
+        if rule.field not in columns or rule.not_before not in columns:
+            continue
+        late, early = layer.field(rule.field), layer.field(rule.not_before)
+        pairs = zip(columns[late.name], columns[early.name], strict=True)
+        for row, (after, before) in enumerate(pairs):
+            if after is None or before is None or str(after) >= str(before):
+                continue
+            message = f"“{late.title}”({_when(after)})不能早于“{early.title}”({_when(before)})"
+            problems.append(Problem(row, late.name, "not_before", message, late.is_soft))
+    return problems
+
+
+def _when(value: Any) -> str:
+    """A stored day or time as a message repeats it: times on the clocks of China, to the minute."""
+    text = str(value)
+    return datetime.fromisoformat(text).astimezone(CHINA).strftime("%Y-%m-%d %H:%M") if "T" in text else text
 
 
 _CODE = Field("code", "编码", FieldType.TEXT, max_length=60, field_class=FieldClass.CODE)
@@ -265,7 +323,7 @@ def clean_columns(
         values = columns.get(name, [None] * length)
         cleaned[name], found = clean_column(field, values)
         problems += found
-    return cleaned, problems
+    return cleaned, problems + order_problems(layer, cleaned)
 
 
 def clean_values(layer: Layer, values: Mapping[str, Any]) -> tuple[dict[str, Any], list[Problem]]:

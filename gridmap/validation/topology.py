@@ -140,6 +140,8 @@ def partition_problems(
     parent = _sound_parent(within)
 
     broken = ~shapely.is_empty(shapely.coverage_invalid_edges(areas)) if len(areas) else np.zeros(0, bool)
+    if not tolerance_m2 >= 0:
+        raise InvalidInput(f"tolerance_m2 is {tolerance_m2}; give 0 or more", zh="容差不能为负。")
     overlaps, duplicates = _overlaps(areas, broken, tolerance_m2)
     ground = shapely.union_all(areas) if broken.any() else shapely.coverage_union_all(areas)
     found = sorted(set(range(len(given))) - set(numbers.tolist()) - {one.i for one in invalid})

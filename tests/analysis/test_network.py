@@ -1,4 +1,4 @@
-"""Network costs against NetworkX and on paper; components, traps, bad input."""
+"""Network costs against NetworkX and on paper; bad input."""
 
 from __future__ import annotations
 
@@ -185,30 +185,6 @@ def test_costs_obey_the_triangle_and_node_numbers_are_the_callers(seed: int) -> 
     np.testing.assert_allclose(again.cost(place, place), cost)
 
 
-def test_quality_names_what_looks_wrong() -> None:
-    #  0 - 1 - 2 -> 3     4 - 5 cut off, 2 -> 3 a trap, 0 a dead end
-    xy = [[0, 0], [100, 0], [200, 0], [300, 0], [900, 900], [950, 900]]
-    graph = RoadGraph.from_edges(
-        xy,
-        [0, 1, 2, 4, 1],
-        [1, 2, 3, 5, 2],
-        [10, 10, 1, 1000, 11],
-        length_m=[100, 60, 100, 50, 100],
-        oneway=[False, False, True, False, False],
-    )
-    quality = graph.quality()
-    assert quality.component_sizes.tolist() == [4, 2]
-    assert quality.off_main.tolist() == [4, 5]
-    assert quality.one_way_traps.tolist() == [3]
-    assert quality.dead_ends.tolist() == [0, 3, 4, 5]
-    assert quality.parallel.tolist() == [4]
-    assert quality.too_short.tolist() == [1]
-    assert quality.too_fast.tolist() == [2]
-    assert quality.too_slow.tolist() == [3]
-    assert quality.main_share == pytest.approx(4 / 6)
-    assert graph.components().tolist() == [0, 0, 0, 0, 1, 1]
-
-
 def test_the_hilbert_curve_steps_from_cell_to_neighbouring_cell() -> None:
     x, y = np.meshgrid(np.arange(16), np.arange(16))
     xy = np.c_[x.ravel(), y.ravel()].astype(float)
@@ -272,10 +248,3 @@ def test_a_hundred_real_pairs_equal_networkx(futian: Roads, by: str) -> None:
     np.testing.assert_allclose(got, expected, rtol=1e-12)
     assert np.isfinite(got).mean() > 0.5
     assert not np.allclose(got, futian.graph.cost(sources, targets, by=by, direction=TO))
-
-
-def test_quality_of_a_real_network_is_mostly_one_piece(futian: Roads) -> None:
-    quality = futian.graph.quality()
-    assert quality.nodes == len(futian.node_xy)
-    assert quality.main_share > 0.7
-    assert len(quality.too_fast) == 0

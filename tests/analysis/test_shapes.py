@@ -8,6 +8,7 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gridmap.analysis._walls import HALF_WIDTH_M, Walls
 from gridmap.analysis.coverage import coverage
 from gridmap.analysis.network import Direction, RoadGraph
 from gridmap.analysis.shapes import TravelRaster
@@ -141,6 +142,78 @@ def test_water_is_nobodys_and_a_point_on_an_islet_is_not_reached() -> None:
     shape = raster.reach(graph.nearest([0])[0], [3000])[0]
     assert shape.intersection(lake).area < 1e-6
     assert shape.contains(shapely.Point(150, 95))
+
+
+def random_walls(rng: np.random.Generator) -> list[shapely.Geometry]:
+    """Canals that bend, one in two parts, and a pond, across a square kilometre."""
+    canals = [
+        shapely.LineString(np.c_[np.linspace(-100, 1100, 13), rng.normal(at, 40, 13)])
+        for at in rng.uniform(100, 900, 3)
+    ]
+    across = shapely.LineString(np.c_[rng.normal(500, 60, 9), np.linspace(-100, 1100, 9)])
+    pond = shapely.Point(rng.uniform(200, 800, 2)).buffer(30)
+    return [*canals[:2], shapely.MultiLineString([canals[2], across]), pond]
+
+
+class AllStrips:
+    """Cuts every barrier everywhere, in one piece: what tiles along the edge of a shape save."""
+
+    def __init__(self, walls: list[shapely.Geometry]) -> None:
+        self.strip = shapely.union_all(shapely.buffer(np.array(walls), HALF_WIDTH_M, cap_style="flat"))
+
+    def along(self, *_: object) -> np.ndarray:
+        return shapely.get_parts(self.strip)
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 100_000))
+def test_cutting_where_shapes_end_leaves_what_cutting_everywhere_leaves(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    graph = random_roads(seed).graph
+    walls = random_walls(rng)
+    source = graph.snap(rng.random((2, 2)) * 1000, max_distance_m=300, barriers=walls)
+    by_node, _ = graph.nearest_to_points(source)
+    raster = TravelRaster(graph, cell_m=float(rng.choice([10.0, 25.0])), max_off_road_m=120, barriers=walls)
+    levels = [240.0, 60.0, 120.0]
+    shapes = raster.reach(by_node, levels, source)
+    everywhere = AllStrips(walls)
+    raster._walls = everywhere
+    strip = shapely.buffer(everywhere.strip, HALF_WIDTH_M)  # corners are mitred in one, round in the other
+    for shape, expected in zip(shapes, raster.reach(by_node, levels, source), strict=True):
+        assert shape.is_valid
+        assert shapely.difference(shape, shapely.union(expected, strip)).area < 1e-6
+        assert shapely.difference(expected, shapely.union(shape, strip)).area < 1e-6
+        assert shape.intersection(walls[-1]).area < 1e-6
+    assert shapely.difference(shapes[1], shapes[2]).area < 1e-6
+    assert shapely.difference(shapes[2], shapes[0]).area < 1e-6
+
+
+def test_barriers_in_tiles_are_the_same_ground() -> None:
+    walls = np.array(random_walls(np.random.default_rng(4)), dtype=object)
+    x, y = np.arange(-150.0, 1160.0, 10.0), np.arange(-150.0, 1160.0, 10.0)
+    nowhere, everywhere = np.zeros((len(y), len(x)), bool), np.indices((len(y), len(x))).sum(axis=0) % 2 == 0
+    strips = Walls(walls, x, y).along([everywhere], 0, 0)
+    assert shapely.area(strips).sum() == pytest.approx(shapely.union_all(strips).area, rel=1e-9)
+    held = shapely.difference(walls[:3], shapely.buffer(shapely.union_all(strips), 1e-6))
+    assert shapely.length(held).max() < 1e-6
+    # without an edge of a shape only the pond is cut out
+    pond = Walls(walls, x, y).along([nowhere], 0, 0)
+    assert 0 < len(pond) < len(strips)
+    assert walls[3].difference(shapely.buffer(shapely.union_all(pond), 1e-6)).is_empty
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 100_000))
+def test_thresholds_that_cells_meet_exactly_give_valid_shapes(seed: int) -> None:
+    # a cell takes 20 s: times of many cells are equal to the thresholds, also where two shapes meet at a corner
+    graph = street_grid(9, 9, speed=1.25)
+    raster = TravelRaster(graph, cell_m=25, max_off_road_m=125, off_road_mps=1.25)
+    by_node = np.random.default_rng(seed).integers(0, 12, len(graph.node_xy)) * 20.0
+    levels = [60.0, 100.0, 160.0]
+    assert np.isin(levels, raster.seconds(by_node)).all()
+    shapes = raster.reach(by_node, levels)
+    assert shapely.is_valid(shapes).all()
+    assert (np.diff(shapely.area(shapes)) > 0).all()
 
 
 def test_a_motorway_bridge_overhead_is_not_within_reach() -> None:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gridmap.analysis.coverage import coverage
-from gridmap.analysis.network import Direction, PointSearch
+from gridmap.analysis.network import Direction
 from gridmap.analysis.whatif import WhatIf
 from gridmap.errors import InvalidInput
 from tests.analysis.networks import random_roads
@@ -107,23 +107,6 @@ def test_node_seconds_equal_a_search_from_all_points(direction: Direction) -> No
         near = expected <= whatif.threshold
         np.testing.assert_allclose(got[near], expected[near])
         assert (got[~near] >= expected[~near] - 1e-9).all()
-
-
-@pytest.mark.parametrize("by", ["seconds", "length_m"])
-@pytest.mark.parametrize("direction", [FROM, TO])
-def test_a_moving_search_costs_what_a_fresh_one_does(by: str, direction: Direction) -> None:
-    for seed in range(6):
-        graph = random_roads(seed).graph
-        rng = np.random.default_rng(seed)
-        targets = graph.snap(rng.random((50, 2)) * 1000, max_distance_m=200)
-        search = PointSearch(graph, targets, by=by, direction=direction)
-        everyone = search.targets(np.arange(50))
-        for place in rng.random((4, 2)) * 1000:
-            snap = graph.snap([place], max_distance_m=400)
-            expected = graph.point_cost(snap, targets, by=by, direction=direction)[0]
-            np.testing.assert_array_equal(search.seconds(snap, everyone), expected)
-            limited = search.seconds(snap, everyone, limit=80)
-            np.testing.assert_array_equal(limited, np.where(expected <= 80, expected, np.inf))
 
 
 def test_a_place_far_from_every_road_adds_nothing() -> None:

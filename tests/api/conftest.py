@@ -80,7 +80,9 @@ class World:
     def with_settings(self, **changes: Any) -> World:
         """The same district under other settings."""
         return replace(
-            self, district=replace(self.district, settings=replace(self.district.settings, **changes)), _open=[]
+            self,
+            district=replace(self.district, settings=replace(self.district.settings, **changes)),
+            _open=[],
         )
 
     def close(self) -> None:
@@ -129,7 +131,9 @@ def gpkg_template(tmp_path_factory: pytest.TempPathFactory) -> _Template:
 
 
 @pytest.fixture(scope="session")
-def postgis_template(postgis_cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[_Template]:
+def postgis_template(
+    postgis_cluster: Cluster, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[_Template]:
     with postgis_cluster.database() as url:
         yield _make_template(url, tmp_path_factory.mktemp("template"))
 
@@ -166,9 +170,7 @@ def quiet_world(gpkg_template: _Template, tmp_path_factory: pytest.TempPathFacto
 
 
 @pytest.fixture
-def postgis_world(
-    postgis_template: _Template, postgis_cluster: Cluster, tmp_path: Path
-) -> Iterator[World]:
+def postgis_world(postgis_template: _Template, postgis_cluster: Cluster, tmp_path: Path) -> Iterator[World]:
     """A fresh district on PostGIS, to write in."""
     with postgis_cluster.database(make_url(postgis_template.url).database or "") as url:
         made = _opened(postgis_template, url, tmp_path)
@@ -187,7 +189,9 @@ def item_path(element: Element) -> str:
     return f"/ogc/collections/{element.layer}/items/{element.id}"
 
 
-def station_feature(number: int = 7, lon: float = 121.57, lat: float = 30.91, **properties: Any) -> dict[str, Any]:
+def station_feature(
+    number: int = 7, lon: float = 121.57, lat: float = 30.91, **properties: Any
+) -> dict[str, Any]:
     """A workstation as a client sends it."""
     return {
         "type": "Feature",

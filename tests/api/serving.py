@@ -35,7 +35,9 @@ server.run()
 @contextmanager
 def serving(app: ASGIApp) -> Iterator[str]:
     """The address of `app`, served by a thread of this process until the block ends."""
-    config = uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning", lifespan="off", access_log=False)
+    config = uvicorn.Config(
+        app, host="127.0.0.1", port=0, log_level="warning", lifespan="off", access_log=False
+    )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

@@ -12,9 +12,11 @@ import numpy as np
 import pyogrio
 import pytest
 import shapely
+from openapi_schema_validator import OAS30ReadValidator
 from openapi_spec_validator import validate
 from owslib.ogcapi.features import Features
 
+from gridmap.domain.roles import User
 from tests.api.conftest import World, _copied, _Template
 from tests.api.serving import serving_process
 from tests.support.district import ADMIN, VIEWER, element, put
@@ -25,12 +27,17 @@ _TOKEN_OPTIONS = ("GDAL_HTTP_AUTH", "GDAL_HTTP_BEARER")
 
 
 @pytest.fixture(scope="module")
-def crowded(gpkg_template: _Template, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[World, np.ndarray, str]]:
+def crowded(
+    gpkg_template: _Template, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[World, np.ndarray, str]]:
     """A served district with ten thousand crossings; their positions, the address."""
     world = _copied(gpkg_template, tmp_path_factory.mktemp("crowded"))
     random = np.random.default_rng(7)
     places = np.column_stack([random.uniform(121.4, 121.6, COUNT), random.uniform(30.9, 31.0, COUNT)])
-    put(world.district, *(element("crossing", None, "口", shapely.Point(one), kind="bridge") for one in places))
+    put(
+        world.district,
+        *(element("crossing", None, "口", shapely.Point(one), kind="bridge") for one in places),
+    )
     with serving_process(world.district) as (url, _):
         yield world, places, url
     world.close()
@@ -101,7 +108,9 @@ def test_gdal_reads_a_tile(crowded: tuple[World, np.ndarray, str], tmp_path: Pat
     file = tmp_path / "tile.pbf"
     file.write_bytes(answer.content)
     # the driver may be told where the tile lies
-    found = pyogrio.read_dataframe(f"MVT:{file}", layer="crossing", X=str(col), Y=str(row), Z=str(z), CLIP="NO")
+    found = pyogrio.read_dataframe(
+        f"MVT:{file}", layer="crossing", X=str(col), Y=str(row), Z=str(z), CLIP="NO"
+    )
     own = mapbox_vector_tile.decode(answer.content)["crossing"]["features"]
 
     assert answer.headers["content-type"] == "application/vnd.mapbox-vector-tile"
@@ -161,19 +170,34 @@ def test_every_path_of_the_openapi_document_answers(quiet_world: World) -> None:
         assert client.get(f"/ogc{path}").status_code == 200, path
 
 
-@pytest.mark.parametrize("layer", ["workstation", "risk", "road", "police_grid"])
-def test_features_fit_their_own_schema(quiet_world: World, layer: str) -> None:
-    client = quiet_world.client(ADMIN)
-    schema = client.get(f"/ogc/collections/{layer}/schema").json()
-    schema["properties"].pop("geometry")
-    features = client.get(f"/ogc/collections/{layer}/items").json()["features"]
+@pytest.mark.parametrize("user", [ADMIN, VIEWER], ids=lambda one: one.username)
+def test_features_fit_their_own_schemas(quiet_world: World, user: User) -> None:
+    client, seen = quiet_world.client(user), 0
+    document = client.get("/ogc/api").json()
+    for collection in client.get("/ogc/collections").json()["collections"]:
+        path = f"/ogc/collections/{collection['id']}"
+        schema = client.get(f"{path}/schema").json()
+        jsonschema.Draft202012Validator.check_schema(schema)
+        whole = {**document["components"]["schemas"][collection["id"]], "components": document["components"]}
+        for one in client.get(f"{path}/items").json()["features"]:
+            jsonschema.validate(one["properties"], schema, format_checker=jsonschema.FormatChecker())
+            OAS30ReadValidator(whole).validate(one)
+            seen += 1
+        assert all(one["title"] for one in schema["properties"].values())
+    assert seen > 10
 
-    jsonschema.Draft202012Validator.check_schema(schema)
-    for one in features:
-        present = {name: value for name, value in one["properties"].items() if value is not None}
-        jsonschema.validate(present, schema)
-    assert features
-    assert all(one["title"] for one in schema["properties"].values())
+
+def test_programs_that_read_one_type_for_a_field_are_led_to_such_a_schema(quiet_world: World) -> None:
+    """QGIS takes a field whose type is a list for a text."""
+    client = quiet_world.client(ADMIN)
+    links = client.get("/ogc/collections/risk").json()["links"]
+    [single] = [one["href"] for one in links if one["rel"].endswith("/rel/ogc/1.0/schema")]
+    types = {name: one.get("type") for name, one in client.get(single).json()["properties"].items()}
+
+    assert (types["reported_on"], types["revision"], types["geometry"]) == ("string", "integer", None)
+    whole = client.get("/ogc/collections/risk/schema").json()["properties"]
+    assert whole["reported_on"]["type"] == ["string", "null"]
+    assert client.get("/ogc/collections/risk/schema?types=many").status_code == 400
 
 
 def test_every_link_of_the_landing_page_leads_somewhere(quiet_world: World) -> None:
@@ -186,7 +210,12 @@ def test_every_link_of_the_landing_page_leads_somewhere(quiet_world: World) -> N
         answer = client.get(url)
         assert answer.status_code == 200, url
         document = answer.json()
-        parts = [document, *document.get("collections", []), *document.get("tilesets", []), *document.get("tileMatrixSets", [])]
+        parts = [
+            document,
+            *document.get("collections", []),
+            *document.get("tilesets", []),
+            *document.get("tileMatrixSets", []),
+        ]
         waiting += [link["href"] for one in parts for link in one.get("links", [])]
 
     assert len(seen) > 100

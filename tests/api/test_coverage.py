@@ -142,6 +142,8 @@ def test_a_viewer_previews_without_learning_a_small_count(lived: World) -> None:
         ("/api/coverage?scenario=nobody", 404, "没有这个方案"),
         ("/api/coverage/shapes?kind=circle", 400, "kind"),
         ("/api/coverage/shapes?kind=reach&point=nobody", 404, "没有这个站点"),
+        ("/api/coverage/shapes?kind=gaps&point=nobody", 400, "只用于 kind=reach"),
+        ("/api/coverage/shapes?kind=areas&bands=200m", 400, "只用于 kind=reach"),
         ("/api/coverage/compare", 422, "1 至 4 个方案"),
         ("/api/coverage/balance?tolerance=0", 422, "容差"),
         ("/api/coverage/balance?tolerance=much", 400, "数字"),

@@ -79,7 +79,9 @@ def test_identify_puts_the_smallest_on_top(quiet_world: World) -> None:
     assert [one["layer"] for one in only["features"]] == ["town", "district"]
 
 
-@pytest.mark.parametrize("query", ["lon=121", "lon=x&lat=1", "lon=181&lat=0", "lon=1&lat=nan", "lon=1&lat=1&tolerance=5"])
+@pytest.mark.parametrize(
+    "query", ["lon=121", "lon=x&lat=1", "lon=181&lat=0", "lon=1&lat=nan", "lon=1&lat=1&tolerance=5"]
+)
 def test_identify_wants_a_place_on_earth(quiet_world: World, query: str) -> None:
     assert quiet_world.client(ADMIN).get(f"/api/identify?{query}").status_code == 400
 
@@ -120,10 +122,14 @@ def test_history_tells_what_changed_in_words(world: World) -> None:
 def test_as_of_shows_the_state_of_that_time(world: World) -> None:
     client, station = world.client(ANALYST), world.elements["JWZ01"]
     world.clock.advance(hours=1)
-    world.client(ADMIN).patch(item_path(station), json={"properties": {"name": "新名"}}, headers={"If-Match": "*"})
+    world.client(ADMIN).patch(
+        item_path(station), json={"properties": {"name": "新名"}}, headers={"If-Match": "*"}
+    )
     path = f"/api/elements/workstation/{station.id}/as-of?at="
 
-    assert client.get(f"{path}2026-03-02T08:30:00Z").json()["feature"]["properties"]["name"] == "西镇第一警务站"
+    assert (
+        client.get(f"{path}2026-03-02T08:30:00Z").json()["feature"]["properties"]["name"] == "西镇第一警务站"
+    )
     assert client.get(f"{path}2026-03-02T17:00:00+08:00").json()["feature"]["properties"]["name"] == "新名"
     assert client.get(f"{path}2020-01-01T00:00:00Z").status_code == 404
     assert client.get(f"{path}yesterday").status_code == 400
@@ -158,7 +164,9 @@ def test_a_deletion_is_taken_back_and_that_too(either_world: World) -> None:
     assert client.get(item_path(station)).json()["properties"]["name"] == "西镇第一警务站"
 
 
-@pytest.mark.parametrize("body", ['{"to_revision": 0}', '{"to_revision": "1"}', '{"to_revision": true}', "[1]", "{"])
+@pytest.mark.parametrize(
+    "body", ['{"to_revision": 0}', '{"to_revision": "1"}', '{"to_revision": true}', "[1]", "{"]
+)
 def test_a_revision_that_is_none_is_refused(quiet_world: World, body: str) -> None:
     path = f"/api/elements/workstation/{quiet_world.elements['JWZ01'].id}/restore"
     answer = quiet_world.client(ADMIN).post(path, content=body, headers={"Content-Type": "application/json"})
@@ -172,8 +180,20 @@ def test_grids_are_listed_by_code_for_a_filter(quiet_world: World) -> None:
 
     assert [one["name"] for one in grids] == ["西镇一格", "西镇二格", "东镇一格", "东镇二格"]
     assert grids[0]["bbox"] == [121.4, 30.9, 121.5, 30.95]
+    assert [one["town"] for one in grids] == ["西镇", "西镇", "东镇", "东镇"]
+    assert all(part in grids[0]["search"] for part in ("310199101001001", "西镇一格", "xizhenyige", "xzyg"))
+    assert "dongzhen" in grids[3]["search"].split()
     assert client.get("/api/grids/road").status_code == 404
     assert client.get("/api/grids/none").status_code == 404
+
+
+def test_the_own_area_is_told_where_there_is_one(quiet_world: World) -> None:
+    asked = {
+        who: quiet_world.client(who).get("/api/area").json()["geometry"]
+        for who in (OFFICER_WEST, KEEPER, VIEWER)
+    }
+    assert shapely.geometry.shape(asked[OFFICER_WEST]).equals(shapely.box(121.4, 30.9, 121.5, 31.0))
+    assert asked[KEEPER] is asked[VIEWER] is None
 
 
 def test_simulated_elements_are_announced(world: World) -> None:
@@ -181,13 +201,17 @@ def test_simulated_elements_are_announced(world: World) -> None:
 
     from gridmap.domain.elements import Source
 
-    one = element("road", None, "模拟路", shapely.LineString([(121.41, 30.91), (121.42, 30.91)]), **{"class": "path"})
+    one = element(
+        "road", None, "模拟路", shapely.LineString([(121.41, 30.91), (121.42, 30.91)]), **{"class": "path"}
+    )
     put(world.district, replace(one, source=Source.SIMULATED))
 
     assert world.client(VIEWER).get("/api/catalogue").json()["is_simulated"] is True
 
 
-def test_jobs_tell_their_progress_and_nothing_of_the_machine(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_jobs_tell_their_progress_and_nothing_of_the_machine(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     job = Job(
         id="7", kind="export", title="导出", username="keeper", state=JobState.RUNNING, progress=0.5,
         message="进行中", parameters={}, result=None, log="", pid=77, host="server1",

@@ -77,8 +77,26 @@ def test_a_commit_arrives_with_its_number(served: tuple[World, str]) -> None:
             "operation": "update",
             "operation_title": "修改",
             "actor": "admin",
+            "actor_name": "示例管理员",
+            "boxes": [list(world.elements["JWZ01"].geometry.bounds)],
         }
     ]
+
+
+def test_a_move_tells_where_the_element_was_and_where_it_is(served: tuple[World, str]) -> None:
+    world, url = served
+    station = world.elements["JWZ01"]
+    x, y = station.geometry.coords[0]
+    with listen(world, url) as response:
+        stream = Stream(response)
+        stream.next()
+        moved = {"geometry": {"type": "Point", "coordinates": [x + 0.001, y]}}
+        path, headers = item_path(station), {"If-Match": "*"}
+        assert world.client(ADMIN).patch(path, json=moved, headers=headers).status_code == 200
+        _, data, _ = stream.next()
+
+    (change,) = data["changes"]
+    assert change["boxes"] == [[x, y, x, y], [x + 0.001, y, x + 0.001, y]]
 
 
 @pytest.mark.parametrize(("query", "headers"), [("?since=2", {}), ("?since=0", {"Last-Event-ID": "2"})])
@@ -93,7 +111,9 @@ def test_who_was_away_hears_what_was_missed(
         assert [one["revision"] for one in stream.next()[1]["changes"]] == [2]
 
 
-def test_too_much_to_tell_asks_for_loading_anew(served: tuple[World, str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_much_to_tell_asks_for_loading_anew(
+    served: tuple[World, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     world, url = served
     monkeypatch.setattr(changes, "MOST_CHANGES", 3)
     with listen(world, url, "?since=0") as response:
@@ -131,7 +151,9 @@ def test_a_stream_ends_with_its_session(served: tuple[World, str], monkeypatch: 
     assert last[-1][0] == "closed"
 
 
-def test_listening_does_not_keep_a_session_alive(served: tuple[World, str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_listening_does_not_keep_a_session_alive(
+    served: tuple[World, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(events, "HEARTBEAT_SECONDS", 0.05)
     world, url = served
     cookies = dict(world.browser(VIEWER).cookies)

@@ -40,7 +40,13 @@ def test_an_export_is_a_named_file_and_logged(world: World, scratch: Path) -> No
 
 @pytest.mark.parametrize(
     ("query", "start"),
-    [("format=gpkg", b"SQLite format 3"), ("format=csv&headings=titles", b"\xef\xbb\xbf"), ("format=xlsx", b"PK"), ("format=shapefile", b"PK"), ("format=kml", b"<?xml")],
+    [
+        ("format=gpkg", b"SQLite format 3"),
+        ("format=csv&headings=titles", b"\xef\xbb\xbf"),
+        ("format=xlsx", b"PK"),
+        ("format=shapefile", b"PK"),
+        ("format=kml", b"<?xml"),
+    ],
 )
 def test_formats_come_as_what_they_are(world: World, scratch: Path, query: str, start: bytes) -> None:
     answer = world.client(KEEPER).get(f"/api/export/workstation?{query}")
@@ -56,13 +62,17 @@ def test_an_export_of_a_time_a_grid_or_another_datum(world: World, scratch: Path
     client.delete(item_path(world.elements["JWZ01"]), headers={"If-Match": "*"})
 
     def codes(query: str) -> list[str]:
-        frame = geopandas.read_file(BytesIO(client.get(f"/api/export/workstation?format=geojson&{query}").content))
+        frame = geopandas.read_file(
+            BytesIO(client.get(f"/api/export/workstation?format=geojson&{query}").content)
+        )
         return sorted(frame["code"])
 
     assert "JWZ01" not in codes("")
     assert "JWZ01" in codes("as_of=2026-03-02T08:30:00Z")
     assert codes("grid=police_grid:310199102001001") == ["JWZ03", "JWZ05"]
-    shifted = client.get("/api/export/workstation?format=geojson&datum=gcj02&grid=police_grid:310199102001001")
+    shifted = client.get(
+        "/api/export/workstation?format=geojson&datum=gcj02&grid=police_grid:310199102001001"
+    )
     assert "gcj02" in unquote(shifted.headers["content-disposition"])
     assert geopandas.read_file(BytesIO(shifted.content)).geometry.x.min() > 121.5205
 
@@ -86,7 +96,9 @@ def test_an_export_keeps_to_the_accounts_rights(world: World, scratch: Path) -> 
 
     assert viewer.get("/api/export/risk").status_code == 403
     assert viewer.get("/api/export/workstation?as_of=2026-03-02T08:30:00Z").status_code == 403
-    assert set(geopandas.read_file(BytesIO(viewer.get("/api/export/workstation").content))["officer_count"]) == {"*"}
+    assert set(
+        geopandas.read_file(BytesIO(viewer.get("/api/export/workstation").content))["officer_count"]
+    ) == {"*"}
 
 
 def test_exports_wait_for_one_another(world: World, scratch: Path) -> None:

@@ -55,6 +55,18 @@ def test_moving_a_border_moves_both_neighbours_and_undo_restores_both(world: Wor
     assert areas(world) == before
 
 
+def test_deleting_a_grid_of_a_whole_partition_is_a_conflict_that_names_its_neighbours(world: World) -> None:
+    path = f"/ogc/collections/police_grid/items/{world.elements[SOUTH].id}"
+    answer = world.client(KEEPER).delete(path, headers={"If-Match": '"1"'})
+
+    assert answer.status_code == 409
+    problem = answer.json()
+    assert problem["type"].endswith("hole-left-error")
+    assert problem["neighbours"] == [NORTH]
+    assert "请改用“合并”" in problem["detail"]
+    assert len(areas(world)) == 4
+
+
 def test_a_trial_run_shows_what_would_change_and_stores_nothing(world: World) -> None:
     sequence = world.district.database.sequence()
     trial = border(world, dry_run=True).json()

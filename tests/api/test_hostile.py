@@ -21,7 +21,9 @@ ITEMS = "/ogc/collections/workstation/items"
 # the commits of the seeded district
 SEQUENCE = 2
 QUICK = settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=25,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 
 
@@ -56,19 +58,27 @@ JSON_LEAVES = st.one_of(
     st.integers(-(10**30), 10**30),
     st.floats(allow_nan=True),
     st.text(max_size=20),
-    st.sampled_from(["Feature", "Point", "Polygon", "\x00", "\ud800", "13912345678", "<script>", "'; DROP TABLE element"]),
+    st.sampled_from(
+        ["Feature", "Point", "Polygon", "\x00", "\ud800", "13912345678", "<script>", "'; DROP TABLE element"]
+    ),
 )
 JSON_VALUES = st.recursive(
-    JSON_LEAVES, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4), max_leaves=12
+    JSON_LEAVES,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    max_leaves=12,
 )
 GEOMETRIES = st.one_of(
     JSON_VALUES,
     st.fixed_dictionaries(
         {
-            "type": st.sampled_from(["Point", "LineString", "Polygon", "MultiPolygon", "MultiPoint", "GeometryCollection", 3]),
+            "type": st.sampled_from(
+                ["Point", "LineString", "Polygon", "MultiPolygon", "MultiPoint", "GeometryCollection", 3]
+            ),
             "coordinates": JSON_VALUES
             | st.lists(st.lists(st.floats(-200, 200), min_size=2, max_size=3), max_size=5)
-            | st.lists(st.lists(st.lists(st.floats(-200, 200), min_size=2, max_size=3), max_size=5), max_size=2),
+            | st.lists(
+                st.lists(st.lists(st.floats(-200, 200), min_size=2, max_size=3), max_size=5), max_size=2
+            ),
         }
     ),
 )
@@ -88,7 +98,9 @@ def test_any_body_at_all(fortress: World, body: bytes) -> None:
 
     assert_refused_well(client.post(ITEMS, content=body, headers=headers), fortress)
     assert_refused_well(client.put(path, content=body, headers=headers), fortress)
-    assert_refused_well(client.post("/api/session", content=body, headers={"Content-Type": "application/json"}), fortress)
+    assert_refused_well(
+        client.post("/api/session", content=body, headers={"Content-Type": "application/json"}), fortress
+    )
 
 
 @QUICK
@@ -108,7 +120,13 @@ def test_any_geometry(fortress: World, geometry: Any) -> None:
 
 
 @QUICK
-@given(properties=st.dictionaries(st.text(max_size=10) | st.sampled_from(["code", "name", "officer_count", "opening_hours"]), JSON_VALUES, max_size=5))
+@given(
+    properties=st.dictionaries(
+        st.text(max_size=10) | st.sampled_from(["code", "name", "officer_count", "opening_hours"]),
+        JSON_VALUES,
+        max_size=5,
+    )
+)
 def test_any_properties_beside_an_unknown_one(fortress: World, properties: dict[str, Any]) -> None:
     document = station_feature()
     document["properties"] = {**document["properties"], **properties, "no_such_field": 1}
@@ -117,19 +135,42 @@ def test_any_properties_beside_an_unknown_one(fortress: World, properties: dict[
 
 
 TEXTS = st.text(max_size=30) | st.sampled_from(
-    ["\x00", "%", "_", "'", '"', "\\", "../..", "-1", "1e999", "NaN", "null", "121,30,122,31", "2026-01-01T00:00:00Z", "1" * 400]
+    [
+        "\x00",
+        "%",
+        "_",
+        "'",
+        '"',
+        "\\",
+        "../..",
+        "-1",
+        "1e999",
+        "NaN",
+        "null",
+        "121,30,122,31",
+        "2026-01-01T00:00:00Z",
+        "1" * 400,
+    ]
 )
 
 
 @QUICK
-@given(name=st.sampled_from(["bbox", "datetime", "limit", "offset", "q", "code", "name", "grid", "officer_count", "crs", "f", "x"]), value=TEXTS)
+@given(
+    name=st.sampled_from(
+        ["bbox", "datetime", "limit", "offset", "q", "code", "name", "grid", "officer_count", "crs", "f", "x"]
+    ),
+    value=TEXTS,
+)
 def test_any_parameter(fortress: World, name: str, value: str) -> None:
     answer = fortress.client(VIEWER).get(ITEMS, params={name: value})
     assert_refused_well(answer, fortress, may_succeed=True)
 
 
 @QUICK
-@given(parts=st.lists(TEXTS, min_size=1, max_size=5), area=st.sampled_from(["/api", "/ogc", "/ogc/collections", "/api/elements/workstation"]))
+@given(
+    parts=st.lists(TEXTS, min_size=1, max_size=5),
+    area=st.sampled_from(["/api", "/ogc", "/ogc/collections", "/api/elements/workstation"]),
+)
 def test_any_path(fortress: World, parts: list[str], area: str) -> None:
     from urllib.parse import quote
 
@@ -139,12 +180,21 @@ def test_any_path(fortress: World, parts: list[str], area: str) -> None:
 
 
 @QUICK
-@given(value=st.text(st.characters(min_codepoint=32, max_codepoint=255, exclude_characters="\x7f"), max_size=30))
+@given(
+    value=st.text(st.characters(min_codepoint=32, max_codepoint=255, exclude_characters="\x7f"), max_size=30)
+)
 def test_any_header(fortress: World, value: str) -> None:
     client, path = fortress.client(ADMIN), item_path(fortress.elements["JWZ01"])
     raw = value.strip().encode("latin-1")
     patch = {"properties": {"officer_count": "many"}}
-    for name in ("If-Match", "Idempotency-Key", "X-Gridmap-Reason", "Content-Type", "Content-Length-X", "If-None-Match"):
+    for name in (
+        "If-Match",
+        "Idempotency-Key",
+        "X-Gridmap-Reason",
+        "Content-Type",
+        "Content-Length-X",
+        "If-None-Match",
+    ):
         headers = {"If-Match": b"*", name: raw}
         assert_refused_well(client.patch(path, json=patch, headers=headers), fortress)
         assert_refused_well(client.get(path, headers=headers), fortress, may_succeed=True)
@@ -157,7 +207,10 @@ def test_the_same_holds_on_postgis(postgis_world: World) -> None:
     client, path = postgis_world.client(ADMIN), item_path(postgis_world.elements["JWZ01"])
     before = postgis_world.district.database.sequence()
     nasty = ["\x00", "a\x00b", "\ud800", "'; --", "%", "\\", "1" * 150, "𠮷", "\u202e"]
-    answers = [client.patch(path, content=sent({"properties": {"officer_count": one}}), headers={"If-Match": "*"}) for one in nasty]
+    answers = [
+        client.patch(path, content=sent({"properties": {"officer_count": one}}), headers={"If-Match": "*"})
+        for one in nasty
+    ]
     answers += [client.post(ITEMS, content=sent(station_feature(code=one))) for one in nasty]
     for answer in answers:
         assert answer.status_code in (400, 422), answer.text
@@ -166,7 +219,12 @@ def test_the_same_holds_on_postgis(postgis_world: World) -> None:
             for name in ("q", "code", "grid", "datetime", "bbox"):
                 assert client.get(ITEMS, params={name: one}).status_code < 500
             assert client.get("/api/search", params={"q": one}).status_code < 500
-            assert client.post(ITEMS, json=station_feature(code="x"), headers={"Idempotency-Key": "k" + str(len(one))}).status_code == 422
+            assert (
+                client.post(
+                    ITEMS, json=station_feature(code="x"), headers={"Idempotency-Key": "k" + str(len(one))}
+                ).status_code
+                == 422
+            )
     assert postgis_world.district.database.sequence() == before
 
 
@@ -191,7 +249,10 @@ def test_a_line_of_too_many_positions_is_refused(fortress: World) -> None:
     many = [[121.0, 30]] * (bodies.MAX_VERTICES + 1)
     answer = fortress.client(ADMIN).post(
         "/ogc/collections/road/items",
-        content=json.dumps({"type": "Feature", "geometry": {"type": "LineString", "coordinates": many}}, separators=(",", ":")),
+        content=json.dumps(
+            {"type": "Feature", "geometry": {"type": "LineString", "coordinates": many}},
+            separators=(",", ":"),
+        ),
     )
 
     assert (answer.status_code, answer.json()["max_vertices"]) == (413, 100_000)
@@ -265,7 +326,12 @@ def test_a_store_that_is_away_is_told_as_unavailable(fortress: World, tmp_path: 
 @given(geometry=GEOMETRIES)
 @example(geometry={"type": "LineString", "coordinates": [[121.5, 30.9], [121.5, 30.9]]})
 @example(geometry={"type": "Polygon", "coordinates": [[[0, 0], [1, 1], [1, 0], [0, 1], [0, 0]]]})
-@example(geometry={"type": "Polygon", "coordinates": [[[121.41, 30.91], [121.42, 30.91], [121.41, 30.91], [121.41, 30.91]]]})
+@example(
+    geometry={
+        "type": "Polygon",
+        "coordinates": [[[121.41, 30.91], [121.42, 30.91], [121.41, 30.91], [121.41, 30.91]]],
+    }
+)
 def test_any_geometry_for_an_area_in_a_limited_area(fortress: World, geometry: Any) -> None:
     # wrong code: however sound the shape, nothing may be stored
     body = {"type": "Feature", "properties": {"code": "x", "name": "格"}, "geometry": geometry}

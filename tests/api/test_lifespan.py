@@ -53,7 +53,9 @@ def test_the_lifespan_takes_up_jobs_and_closes_feeds(world: World, monkeypatch: 
     assert signal.getsignal(signal.SIGTERM) is before
 
 
-def test_a_missing_store_is_logged_and_the_server_lives(caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
+def test_a_missing_store_is_logged_and_the_server_lives(
+    caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
     def missing() -> None:
         raise Unavailable("there is no district; run `gridmap init` first")
 

@@ -12,9 +12,10 @@ from tests.api.conftest import World, item_path
 from tests.support.district import ADMIN, KEEPER, OFFICER_EAST, OFFICER_WEST, VIEWER
 
 
-def merge(world: World, who: Any, one: Element, **body: Any) -> httpx.Response:
-    document = {"base_revision": 1, **body}
-    return world.client(who).post(f"/api/elements/{one.layer}/{one.id}/merge", json=document)
+def merge(world: World, who: Any, one: Element, *, key: str = "", **body: Any) -> httpx.Response:
+    document, headers = {"base_revision": 1, **body}, {"Idempotency-Key": key} if key else {}
+    path = f"/api/elements/{one.layer}/{one.id}/merge"
+    return world.client(who).post(path, json=document, headers=headers)
 
 
 @pytest.fixture
@@ -70,6 +71,17 @@ def test_an_edit_sent_twice_is_stored_once_and_says_so(world: World, station: El
 
     assert (first.json()["etag"], again.json()["etag"]) == ('"2"', '"2"')
     assert again.json()["merged_fields"] == []
+    assert (first.json()["is_unchanged"], again.json()["is_unchanged"]) == (False, True)
+
+
+def test_an_edit_sent_again_with_its_key_brings_its_own_receipt(world: World, station: Element) -> None:
+    mine = {"properties": {"officer_count": 9}, "key": "tablet-7/46"}
+    first = merge(world, OFFICER_WEST, station, **mine)
+    merge(world, KEEPER, station, base_revision=2, properties={"officer_count": 5})
+    again = merge(world, OFFICER_WEST, station, **mine)
+
+    assert (again.status_code, again.headers["ETag"], again.json()) == (200, '"2"', first.json())
+    assert world.client(ADMIN).get(item_path(station)).json()["properties"]["officer_count"] == 5
 
 
 def test_an_edit_of_a_deleted_element_is_a_conflict(world: World, station: Element) -> None:
@@ -78,7 +90,7 @@ def test_an_edit_of_a_deleted_element_is_a_conflict(world: World, station: Eleme
 
     assert answer.status_code == 409
     assert answer.json()["is_deleted"] is True
-    assert "keeper 删除" in answer.json()["detail"]
+    assert "示例网格管理员 删除" in answer.json()["detail"]
 
 
 def test_a_move_across_the_border_is_refused_with_a_hint_that_it_can_be_proposed(

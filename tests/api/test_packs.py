@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gridmap.services import jobs
 from gridmap.services.packs import making
-from gridmap.services.packs.contents import parse_request
+from gridmap.services.packs.requests import parse_request
 from tests.support.district import ADMIN, VIEWER
 
 

@@ -49,7 +49,17 @@ def page_server(world: World, *, reads: list[str] | None = None) -> TestClient:
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/map", "/static/x.js", "/api/health", "/api/none", "/ogc", "/assets/none", "/assets/leaflet-defaults.js"]
+    "path",
+    [
+        "/",
+        "/map",
+        "/static/x.js",
+        "/api/health",
+        "/api/none",
+        "/ogc",
+        "/assets/none",
+        "/assets/leaflet-defaults.js",
+    ],
 )
 def test_every_response_carries_the_headers(quiet_world: World, path: str) -> None:
     headers = page_server(quiet_world).get(path).headers
@@ -58,11 +68,15 @@ def test_every_response_carries_the_headers(quiet_world: World, path: str) -> No
     assert headers["referrer-policy"] == "same-origin"
     assert headers["content-security-policy"]
     assert "strict-transport-security" not in headers
-    assert ("frame-ancestors 'none'" in headers["content-security-policy"]) == path.startswith(("/api", "/ogc"))
+    assert ("frame-ancestors 'none'" in headers["content-security-policy"]) == path.startswith(
+        ("/api", "/ogc")
+    )
 
 
 @pytest.mark.parametrize("path", ["/api/..%2f..%2fetc", "/ogc/collections/..%5c..", "/api/%00", "/ogc/a%0ab"])
-def test_a_path_that_climbs_is_a_problem_document_before_anybody_else_sees_it(quiet_world: World, path: str) -> None:
+def test_a_path_that_climbs_is_a_problem_document_before_anybody_else_sees_it(
+    quiet_world: World, path: str
+) -> None:
     answer = page_server(quiet_world).get(path)
 
     assert (answer.status_code, answer.headers["content-type"]) == (400, "application/problem+json")
@@ -108,7 +122,9 @@ def test_the_policy_names_no_host_but_the_tile_sources() -> None:
 
 
 def test_tile_sources_of_the_deployment_reach_its_policy(quiet_world: World) -> None:
-    world = quiet_world.with_settings(tile_sources=(TileSource("内网", "https://tiles.example/{z}/{x}/{y}.png"),))
+    world = quiet_world.with_settings(
+        tile_sources=(TileSource("内网", "https://tiles.example/{z}/{x}/{y}.png"),)
+    )
 
     assert "https://tiles.example" in page_server(world).get("/map").headers["content-security-policy"]
     source = world.client(ADMIN).get("/api/catalogue").json()["tile_sources"][0]

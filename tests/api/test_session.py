@@ -18,7 +18,12 @@ def test_signing_in_gives_the_user_and_a_cookie_out_of_reach_of_scripts(world: W
     answer = client.post("/api/session", json={"username": "viewer", "password": PASSWORD})
     morsel = SimpleCookie(answer.headers["set-cookie"])["gridmap_session"]
 
-    assert (morsel["httponly"], morsel["samesite"], morsel["path"], morsel["secure"]) == (True, "lax", "/", "")
+    assert (morsel["httponly"], morsel["samesite"], morsel["path"], morsel["secure"]) == (
+        True,
+        "lax",
+        "/",
+        "",
+    )
     assert answer.json()["user"]["role"] == "viewer"
     assert PASSWORD not in answer.text
     assert client.get("/api/session").json() == answer.json()
@@ -31,11 +36,15 @@ def test_the_cookie_keeps_to_tls_and_to_the_base_path(world: World) -> None:
 
     assert (morsel["secure"], morsel["path"]) == (True, "/wangge")
     plain = world.with_settings(secure_cookies=True).client()
-    named = plain.post("/api/session", json={"username": "viewer", "password": PASSWORD}).headers["set-cookie"]
+    named = plain.post("/api/session", json={"username": "viewer", "password": PASSWORD}).headers[
+        "set-cookie"
+    ]
     assert named.startswith("__Host-gridmap=")
 
 
-@pytest.mark.parametrize("body", [{"username": "viewer", "password": "wrong"}, {"username": "nobody", "password": "x"}])
+@pytest.mark.parametrize(
+    "body", [{"username": "viewer", "password": "wrong"}, {"username": "nobody", "password": "x"}]
+)
 def test_a_wrong_password_and_an_unknown_name_sound_alike(world: World, body: dict[str, str]) -> None:
     answer = world.client().post("/api/session", json=body)
 
@@ -45,7 +54,9 @@ def test_a_wrong_password_and_an_unknown_name_sound_alike(world: World, body: di
 
 def test_too_many_wrong_passwords_must_wait(world: World) -> None:
     client = world.with_settings(signins_per_minute=2).client()
-    answers = [client.post("/api/session", json={"username": "viewer", "password": "wrong"}) for _ in range(3)]
+    answers = [
+        client.post("/api/session", json={"username": "viewer", "password": "wrong"}) for _ in range(3)
+    ]
 
     assert [one.status_code for one in answers] == [401, 401, 429]
     assert answers[-1].headers["retry-after"] == "60"
@@ -93,16 +104,26 @@ def test_a_session_writes_only_with_the_header_of_our_own_pages(world: World) ->
     assert (bare.status_code, bare.json()["type"]) == (403, "/problems/csrf-header-missing")
     assert browser.delete("/api/session").status_code == 403
     assert browser.get(path).headers["etag"] == '"1"'
-    ours = browser.patch(path, json={"properties": {"name": "x"}}, headers={"If-Match": "*", "X-Gridmap": "1"})
+    ours = browser.patch(
+        path, json={"properties": {"name": "x"}}, headers={"If-Match": "*", "X-Gridmap": "1"}
+    )
     assert ours.status_code == 200
 
 
 def test_a_token_writes_without_that_header_and_with_its_accounts_rights(world: World) -> None:
-    assert world.client(KEEPER).post("/ogc/collections/workstation/items", json=station_feature()).status_code == 201
-    assert world.client(VIEWER).post("/ogc/collections/workstation/items", json=station_feature(8)).status_code == 403
+    assert (
+        world.client(KEEPER).post("/ogc/collections/workstation/items", json=station_feature()).status_code
+        == 201
+    )
+    assert (
+        world.client(VIEWER).post("/ogc/collections/workstation/items", json=station_feature(8)).status_code
+        == 403
+    )
 
 
-@pytest.mark.parametrize("header", ["Bearer nonsense", "Bearer ", "Basic dmlld2VyOng=", "bearer gm_x y", "Bearer \u00e9"])
+@pytest.mark.parametrize(
+    "header", ["Bearer nonsense", "Bearer ", "Basic dmlld2VyOng=", "bearer gm_x y", "Bearer \u00e9"]
+)
 def test_a_wrong_authorization_is_nobody(quiet_world: World, header: str) -> None:
     answer = quiet_world.client().get("/api/session", headers={"Authorization": header.encode()})
 
@@ -124,7 +145,9 @@ def test_until_the_first_password_is_changed_nothing_else_answers(world: World) 
 
     for path in ("/api/catalogue", "/ogc/collections", "/api/changes", "/api/jobs"):
         answer = browser.get(path)
-        assert (answer.status_code, answer.json()["type"]) == (403, "/problems/password-change-required"), path
+        assert (answer.status_code, answer.json()["type"]) == (403, "/problems/password-change-required"), (
+            path
+        )
     assert browser.get("/api/session").json()["user"]["must_change_password"]
     changed = browser.post("/api/session/password", json={"old": PASSWORD, "new": "Qing-Shan-Lü-Shui-58"})
     assert changed.status_code == 204, changed.text
@@ -135,7 +158,12 @@ def test_a_weak_new_password_is_refused_and_the_old_one_stays(world: World) -> N
     browser = world.browser(VIEWER)
 
     assert browser.post("/api/session/password", json={"old": PASSWORD, "new": "viewer"}).status_code == 422
-    assert browser.post("/api/session/password", json={"old": "wrong", "new": "Qing-Shan-Lü-Shui-58"}).status_code == 401
+    assert (
+        browser.post(
+            "/api/session/password", json={"old": "wrong", "new": "Qing-Shan-Lü-Shui-58"}
+        ).status_code
+        == 401
+    )
     assert world.browser(VIEWER).get("/api/session").status_code == 200
 
 

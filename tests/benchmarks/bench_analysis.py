@@ -1,5 +1,5 @@
 """
-Coverage, siting and shapes on a generated city, beside what a peer needs for the same answer.
+Coverage, siting and shapes on a generated city and on the demo, beside what a peer needs for the same answer.
 
 Each peer gets the same arrays in the same process, and its answer is compared before its time is. Times are the
 processor's, best of three where that is quick: the machine may be shared. Peak memory, over what the process
@@ -13,6 +13,7 @@ import gc
 import importlib
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -21,7 +22,6 @@ import networkx as nx
 import numpy as np
 import shapely
 from scipy import sparse
-from scipy.spatial import Delaunay, cKDTree
 
 from gridmap.analysis.access import e2sfca
 from gridmap.analysis.areas import balanced_areas, load_ratio, network_areas
@@ -31,11 +31,7 @@ from gridmap.analysis.shapes import TravelRaster
 from gridmap.analysis.siting import Siting, lscp, mclp, p_center, p_median
 from gridmap.analysis.whatif import Drag, WhatIf
 from tests.benchmarks.figures import Figure, percentile
-
-NODES = 120_000
-SIDE_M = 26_800.0
-POINTS = 40
-CANDIDATES = 2_000
+from tests.benchmarks.places import City, DemoDistrict, Place, neighbours
 
 
 def seconds(action: Callable[[], object]) -> float:
@@ -74,78 +70,24 @@ def peer(name: str) -> ModuleType | None:
         return None
 
 
-class City:
-    """Clustered crossings joined to their Gabriel neighbours, a river with 14 bridges, one street in ten one-way."""
-
-    def __init__(self, nodes: int = NODES, seed: int = 1) -> None:
-        self.rng = np.random.default_rng(seed)
-        centers = self.rng.random((60, 2)) * SIDE_M
-        crowd = self.rng.choice(60, int(nodes * 0.6), p=self.rng.dirichlet(np.full(60, 0.5)))
-        xy = np.vstack(
-            [
-                centers[crowd] + self.rng.normal(0, 900, (len(crowd), 2)),
-                self.rng.random((nodes - len(crowd), 2)) * SIDE_M,
-            ]
-        )
-        self.xy = np.unique(np.round(np.clip(xy, 0, SIDE_M), 1), axis=0)
-        self.edges = self._streets()
-        self.length_m = np.maximum(np.hypot(*(self.xy[self.edges[:, 0]] - self.xy[self.edges[:, 1]]).T), 0.1)
-        kmh = np.array([22.0, 35.0, 50.0])[self.rng.choice(3, len(self.edges), p=[0.6, 0.3, 0.1])]
-        oneway = self.rng.random(len(self.edges)) < 0.1
-        tail, head = self.edges.T
-        self.car = RoadGraph.from_edges(
-            self.xy, tail, head, self.length_m * 3.6 / kmh, length_m=self.length_m, oneway=oneway
-        )
-        self.foot = RoadGraph.from_edges(self.xy, tail, head, self.length_m / 1.333, length_m=self.length_m)
-        self.bike = RoadGraph.from_edges(
-            self.xy, tail, head, self.length_m * 3.6 / 15, length_m=self.length_m
-        )
-        self.points = self.rng.choice(len(self.xy), POINTS, replace=False)
-        rest = np.setdiff1d(np.arange(len(self.xy)), self.points)
-        self.sites = np.r_[self.points, self.rng.choice(rest, CANDIDATES, replace=False)]
-
-    def _streets(self) -> np.ndarray:
-        corners = Delaunay(self.xy).simplices
-        pairs = np.vstack([corners[:, [0, 1]], corners[:, [1, 2]], corners[:, [2, 0]]])
-        pairs = np.unique(np.sort(pairs, axis=1), axis=0)
-        start, end = self.xy[pairs[:, 0]], self.xy[pairs[:, 1]]
-        near, _ = cKDTree(self.xy).query((start + end) / 2)
-        pairs = pairs[near >= np.hypot(*(start - end).T) / 2 - 1e-6]
-        bank = self.xy[:, 0] - SIDE_M / 2 - 1500 * np.sin(self.xy[:, 1] / 4000) > 0
-        over = np.flatnonzero(bank[pairs[:, 0]] != bank[pairs[:, 1]])
-        drowned = np.setdiff1d(over, self.rng.choice(over, 14, replace=False))
-        return np.delete(pairs, drowned, axis=0)
-
-    def demand(self, count: int) -> tuple[np.ndarray, np.ndarray]:
-        """Nodes people live at, and how many."""
-        return self.rng.choice(len(self.xy), count), self.rng.integers(1, 800, count).astype(float)
-
-    def homes(self, count: int) -> np.ndarray:
-        """Places beside the streets."""
-        return self.xy[self.rng.choice(len(self.xy), count)] + self.rng.normal(0, 20, (count, 2))
-
-
 def measure() -> Iterator[Figure]:
-    """All figures; the city is made once."""
-    city = City()
-    print(f"   city of {len(city.xy):,} nodes and {len(city.edges):,} streets", flush=True)
-    yield from _network(city)
-    yield from _access(city)
-    yield from _shapes(city)
-    yield from _dragging(city)
-    yield from _closures(city)
-    yield from _areas(city)
-    yield from _siting(city)
+    """All figures, of each place in turn; then published kinds of siting problems."""
+    for make in (City, DemoDistrict):
+        place = make()
+        print(f"   {place.name}: {len(place.xy):,} nodes, {len(place.edges):,} streets", flush=True)
+        for part in (_network, _access, _shapes, _dragging, _closures, _areas, _siting):
+            for figure in part(place):
+                yield replace(figure, name=f"{place.name}: {figure.name}")
     yield from _published()
 
 
 # network
 
 
-def _network(city: City) -> Iterator[Figure]:
-    nodes = np.arange(len(city.xy))
-    graph = city.car
-    ours = best(lambda: graph.cost(city.points, nodes, limit=900))
+def _network(place: Place) -> Iterator[Figure]:
+    nodes = np.arange(len(place.xy))
+    graph = place.car
+    ours = best(lambda: graph.cost(place.points, nodes, limit=900))
     flat = nx.DiGraph()
     flat.add_weighted_edges_from(
         zip(graph.tail.tolist(), graph.head.tolist(), graph.seconds.tolist(), strict=True)
@@ -157,27 +99,35 @@ def _network(city: City) -> Iterator[Figure]:
 
     def by_networkx() -> list[dict[int, float]]:
         search = nx.single_source_dijkstra_path_length
-        return [search(flat, point, cutoff=900) for point in city.points.tolist()]
+        return [search(flat, point, cutoff=900) for point in place.points.tolist()]
 
     theirs = seconds(by_networkx)
-    held = f"{peak_mb(lambda: graph.cost(city.points, nodes, limit=900)):.0f} / {peak_mb(by_networkx):.0f} MB"
-    cost = graph.cost(city.points, nodes, limit=900)
+    held = (
+        f"{peak_mb(lambda: graph.cost(place.points, nodes, limit=900)):.0f} / {peak_mb(by_networkx):.0f} MB"
+    )
+    cost = graph.cost(place.points, nodes, limit=900)
     for row, found in enumerate(by_networkx()):
         np.testing.assert_allclose(cost[row, list(found)], list(found.values()), rtol=1e-9)
         assert np.isfinite(cost[row]).sum() == len(found)
     yield Figure(
-        f"40-point car matrix within 900 s ({held})", ours, "s", 1 / 20, theirs, "networkx", is_ratio=True
+        f"car matrix of the points within 900 s ({held})",
+        ours,
+        "s",
+        1 / 20,
+        theirs,
+        "networkx",
+        is_ratio=True,
     )
-    taken = best(lambda: network_areas(graph, city.points))
+    taken = best(lambda: network_areas(graph, place.points))
     yield Figure("responsibility areas: nearest point of every node", taken, "s", 0.05)
     pandana = peer("pandana")
     if pandana is not None:
-        yield from _pandana(city, pandana, ours)
+        yield from _pandana(place, pandana, ours)
 
 
-def _pandana(city: City, pandana: ModuleType, ours: float) -> Iterator[Figure]:
+def _pandana(place: Place, pandana: ModuleType, ours: float) -> Iterator[Figure]:
     pandas = importlib.import_module("pandas")
-    graph = city.car
+    graph = place.car
     both = ~graph.oneway
     tail, head = np.r_[graph.tail, graph.head[both]], np.r_[graph.head, graph.tail[both]]
     cost = np.r_[graph.seconds, graph.seconds[both]]
@@ -185,8 +135,8 @@ def _pandana(city: City, pandana: ModuleType, ours: float) -> Iterator[Figure]:
 
     def build() -> None:
         network = pandana.Network(
-            pandas.Series(city.xy[:, 0]),
-            pandas.Series(city.xy[:, 1]),
+            pandas.Series(place.xy[:, 0]),
+            pandas.Series(place.xy[:, 1]),
             pandas.Series(tail),
             pandas.Series(head),
             pandas.DataFrame({"seconds": cost}),
@@ -195,9 +145,9 @@ def _pandana(city: City, pandana: ModuleType, ours: float) -> Iterator[Figure]:
         made.append(network)
 
     ready = seconds(build)
-    theirs = best(lambda: made[0].nodes_in_range(city.points.tolist(), 900))
+    theirs = best(lambda: made[0].nodes_in_range(place.points.tolist(), 900))
     yield Figure(
-        "40-point car matrix within 900 s (theirs rounded)",
+        "car matrix of the points within 900 s (theirs rounded)",
         ours,
         "s",
         1 / 3,
@@ -205,29 +155,29 @@ def _pandana(city: City, pandana: ModuleType, ours: float) -> Iterator[Figure]:
         "pandana",
         is_ratio=True,
     )
-    again = seconds(lambda: _fresh(city).cost(city.points[:1], [0]))
+    again = seconds(lambda: _fresh(place).cost(place.points[:1], [0]))
     yield Figure("network ready for its first answer", again, "s", None, ready, "pandana")
 
 
-def _fresh(city: City) -> RoadGraph:
-    graph = city.car
+def _fresh(place: Place) -> RoadGraph:
+    graph = place.car
     return RoadGraph.from_edges(
-        city.xy, graph.tail, graph.head, graph.seconds, length_m=graph.length_m, oneway=graph.oneway
+        place.xy, graph.tail, graph.head, graph.seconds, length_m=graph.length_m, oneway=graph.oneway
     )
 
 
 # access
 
 
-def _access(city: City) -> Iterator[Figure]:
+def _access(place: Place) -> Iterator[Figure]:
     bands = [(300.0, 1.0), (600.0, 0.68), (900.0, 0.22)]
     library = peer("access")
     for count in (5_000, 50_000):
-        node, people = city.demand(count)
-        cost = city.bike.cost(city.points, node, limit=900).T.copy()
-        supply = city.rng.integers(2, 30, POINTS).astype(float)
+        node, people = place.demand(count)
+        cost = place.bike.cost(place.points, node, limit=900).T.copy()
+        supply = place.rng.integers(2, 30, len(place.points)).astype(float)
         ours = best(lambda cost=cost, people=people, supply=supply: e2sfca(cost, people, supply, bands))
-        name = f"E2SFCA, {count:,} demand points × 40"
+        name = f"E2SFCA, {count:,} demand points × points"
         if library is None:
             yield Figure(name, ours, "s")
             continue
@@ -265,110 +215,133 @@ def _access_peer(
 # shapes
 
 
-def _shapes(city: City) -> Iterator[Figure]:
-    for name, graph, level in (("foot 15 min", city.foot, 900.0), ("car 10 min", city.car, 600.0)):
-        raster = TravelRaster(graph, cell_m=25)
-        snap = graph.snap(city.xy[city.points], max_distance_m=50)
-        by_node = graph.node_cost(snap, limit=level)
-        every = range(POINTS)
+def _shapes(place: Place) -> Iterator[Figure]:
+    yield from _reach(place, "foot 15 min", place.foot, 900.0)
+    yield from _reach(place, "car 10 min", place.car, 600.0)
 
-        def draw(raster=raster, by_node=by_node, snap=snap, level=level, every=every) -> list:
-            return [raster.reach(by_node[i], [level], snap.take([i]))[0] for i in every]
 
-        ours = best(draw) / POINTS
+def _reach(place: Place, name: str, graph: RoadGraph, level: float) -> Iterator[Figure]:
+    raster = TravelRaster(graph, cell_m=25, barriers=place.walls)
+    snap = graph.snap(place.xy[place.points], max_distance_m=50)
+    by_node = graph.node_cost(snap, limit=level)
 
-        def by_buffer(graph=graph, by_node=by_node, level=level) -> list:
-            few = []
-            for cost in by_node[:4]:
-                use = (cost[graph.tail] <= level) & (cost[graph.head] <= level)
-                ends = np.stack([city.xy[graph.tail[use]], city.xy[graph.head[use]]], axis=1)
-                few.append(shapely.union_all(shapely.buffer(shapely.linestrings(ends), 60)))
-            return few
+    def draw() -> list:
+        return [raster.reach(cost, [level], snap.take([i]))[0] for i, cost in enumerate(by_node)]
 
-        theirs = seconds(by_buffer) / 4
-        places = city.rng.random((20_000, 2)) * SIDE_M
-        reached = graph.point_cost(snap, graph.snap(places, max_distance_m=250), limit=level) <= level
-        overlap = []
-        for i, shape in enumerate(draw()):
-            inside = shapely.contains_xy(shape, *places.T)
-            if reached[i].sum() > 20:
-                overlap.append((inside & reached[i]).sum() / (inside | reached[i]).sum())
-        yield Figure(
-            f"reach polygon, {name}, IoU {np.mean(overlap):.3f}",
-            ours,
-            "s",
-            1 / 20,
-            theirs,
-            "buffered edges",
-            is_ratio=True,
-        )
+    few = by_node[::10]
+    ours = best(draw) / len(by_node)
+    theirs = seconds(lambda: [_buffered(graph, cost, level) for cost in few]) / len(few)
+    lean = seconds(lambda: [_buffered_once(graph, cost, level) for cost in few]) / len(few)
+    places = place.somewhere(20_000)
+    reached = (
+        graph.point_cost(snap, graph.snap(places, max_distance_m=250, barriers=place.walls), limit=level)
+        <= level
+    )
+    overlap = []
+    for i, shape in enumerate(draw()):
+        inside = shapely.contains_xy(shape, *places.T)
+        if reached[i].sum() > 20:
+            overlap.append((inside & reached[i]).sum() / (inside | reached[i]).sum())
+    yield Figure(
+        f"reach polygon, {name}, IoU {np.mean(overlap):.3f}",
+        ours,
+        "s",
+        1 / 20,
+        theirs,
+        "OSMnx's buffered edges and nodes",
+        is_ratio=True,
+    )
+    yield Figure(f"reach polygon, {name}", ours, "s", None, lean, "each edge buffered once, 60 m")
+
+
+def _within(graph: RoadGraph, cost: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
+    """The edges within a level, as numbers and as (k, 2, 2) ends."""
+    use = np.flatnonzero((cost[graph.tail] <= level) & (cost[graph.head] <= level))
+    return use, np.stack([graph.node_xy[graph.tail[use]], graph.node_xy[graph.head[use]]], axis=1)
+
+
+def _buffered(graph: RoadGraph, cost: np.ndarray, level: float) -> shapely.Geometry:
+    """
+    The recipe of OSMnx's examples (`make_iso_polys`): edges 25 m wide, nodes 50 m, united.
+
+    A street of two directions is two edges there. What its loop over the graph takes beside is left out, and it
+    cuts along no canal.
+    """
+    use, ends = _within(graph, cost, level)
+    both = ends[~graph.oneway[use]]
+    edges = shapely.buffer(shapely.linestrings(np.concatenate([ends, both[:, ::-1]])), 25)
+    nodes = shapely.buffer(shapely.points(graph.node_xy[cost <= level]), 50)
+    return shapely.union_all(np.concatenate([nodes, edges]))
+
+
+def _buffered_once(graph: RoadGraph, cost: np.ndarray, level: float) -> shapely.Geometry:
+    """The least that a union of buffers can be: every street once, no nodes."""
+    return shapely.union_all(shapely.buffer(shapely.linestrings(_within(graph, cost, level)[1]), 60))
 
 
 # dragging
 
 
-def _dragging(city: City) -> Iterator[Figure]:
-    yield _one_drag(city, 50_000, 0.010)
-    yield _one_drag(city, 500_000, 0.015)
-    yield _one_drag_with_gaps(city, 50_000)
+def _dragging(place: Place) -> Iterator[Figure]:
+    yield _one_drag(place, 50_000, 0.010)
+    yield _one_drag(place, 500_000, 0.015)
+    yield _one_drag_with_gaps(place, 50_000)
 
 
-def _held(city: City, count: int) -> tuple[WhatIf, Drag, list[np.ndarray]]:
-    """One of 40 points picked up, 400 grids to sum over, and 80 places it is dragged to."""
-    graph = city.car
-    demand = graph.snap(city.homes(count), max_distance_m=1000, is_exact=False)
-    points = graph.snap(city.xy[city.points], max_distance_m=50)
-    group = city.rng.integers(0, 400, count)
+def _held(place: Place, count: int) -> tuple[WhatIf, Drag, list[np.ndarray], np.ndarray]:
+    """One of 40 points picked up, 400 grids to sum over, 80 places it is dragged to, and the homes."""
+    graph, homes = place.car, place.homes(count)
+    demand = graph.snap(homes, max_distance_m=1000, is_exact=False)
+    points = graph.snap(place.xy[place.points], max_distance_m=50)
+    group = place.rng.integers(0, 400, count)
     whatif = WhatIf(graph, demand, np.ones(count), points, 600.0, group=group, groups=400)
     drag = whatif.pick_up([3])
-    way = [city.xy[city.points[3]] + step for step in city.rng.normal(0, 400, (80, 2))]
+    way = [place.xy[place.points[3]] + step for step in place.rng.normal(0, 400, (80, 2))]
     drag.at(drag.snap(way[0]))
-    return whatif, drag, way
+    return whatif, drag, way, homes
 
 
-def _one_drag(city: City, count: int, budget: float) -> Figure:
-    _, drag, way = _held(city, count)
+def _one_drag(place: Place, count: int, budget: float) -> Figure:
+    _, drag, way, _ = _held(place, count)
     taken = [seconds(lambda xy=xy: drag.at(drag.snap(xy))) for xy in way]
     return Figure(f"one drag step, p95, {count:,} demand points", percentile(taken, 0.95), "s", budget)
 
 
-def _one_drag_with_gaps(city: City, count: int) -> Figure:
-    whatif, drag, way = _held(city, count)
-    raster = TravelRaster(city.car, cell_m=50)
-    district = shapely.box(0, 0, SIDE_M, SIDE_M)
-    homes, cost = city.homes(count), whatif.cost[0]
+def _one_drag_with_gaps(place: Place, count: int) -> Figure:
+    whatif, drag, way, homes = _held(place, count)
+    raster = TravelRaster(place.car, cell_m=50, barriers=place.walls)
+    cost = np.delete(whatif.cost, 3, axis=0).min(axis=0)
 
     def step(xy: np.ndarray) -> None:
-        place = drag.snap(xy)
-        drag.at(place)
-        by_node = drag.node_seconds(place)
-        raster.gaps(by_node, 600.0, district, demand_xy=homes, weight=whatif.weight, cost=cost)
+        at = drag.snap(xy)
+        drag.at(at)
+        by_node = drag.node_seconds(at)
+        raster.gaps(by_node, 600.0, place.district, demand_xy=homes, weight=whatif.weight, cost=cost)
 
     step(way[0])
     taken = [seconds(lambda xy=xy: step(xy)) for xy in way[:20]]
     return Figure("one drag step with gap polygons, p95", percentile(taken, 0.95), "s", 0.15)
 
 
-def _closures(city: City) -> Iterator[Figure]:
-    node, people = city.demand(50_000)
-    cost = city.car.cost(city.points, node).T.copy()
+def _closures(place: Place) -> Iterator[Figure]:
+    node, people = place.demand(50_000)
+    cost = place.car.cost(place.points, node).T.copy()
     cover = coverage(cost, people, 600)
-    yield Figure("all 40 closures, 50,000 demand points", best(lambda: closures(cover)), "s", 0.05)
-    yield Figure("coverage of 50,000 demand points × 40", best(lambda: coverage(cost, people, 600)), "s")
+    yield Figure("closures of every point, 50,000 demand points", best(lambda: closures(cover)), "s", 0.05)
+    yield Figure("coverage of 50,000 demand points × points", best(lambda: coverage(cost, people, 600)), "s")
 
 
 # areas
 
 
-def _areas(city: City) -> Iterator[Figure]:
-    xy = city.rng.random((2_000, 2)) * SIDE_M
-    corners = Delaunay(xy).simplices
-    pairs = np.vstack([corners[:, [0, 1]], corners[:, [1, 2]], corners[:, [2, 0]]])
-    load = city.rng.integers(20, 900, 2_000).astype(float)
-    centers = city.rng.choice(2_000, POINTS, replace=False)
+def _areas(place: Place) -> Iterator[Figure]:
+    xy = place.somewhere(2_000)
+    pairs = neighbours(xy)
+    load = place.rng.integers(20, 900, 2_000).astype(float)
+    centers = place.rng.choice(2_000, len(place.points), replace=False)
     cost = np.hypot(*(xy[:, None] - xy[centers][None]).T).T
     area = balanced_areas(cost, load, pairs, centers, tolerance=0.2)
-    ratio = float(load_ratio(area, load, POINTS).max())
+    ratio = float(load_ratio(area, load, len(place.points)).max())
     taken = best(lambda: balanced_areas(cost, load, pairs, centers, tolerance=0.2))
     yield Figure("balanced areas of 2,000 units, greatest load / mean", ratio, "×", 1.2 + 1e-9)
     yield Figure("balanced areas of 2,000 units", taken, "s", 2.0)
@@ -377,35 +350,38 @@ def _areas(city: City) -> Iterator[Figure]:
 # siting
 
 
-def _siting(city: City) -> Iterator[Figure]:
+def _siting(place: Place) -> Iterator[Figure]:
+    fixed = range(len(place.points))
     for count in (5_000, 50_000):
-        node, people = city.demand(count)
-        near = city.bike.cost(city.sites, node, limit=300, direction=Direction.TO_SOURCES).T <= 300
+        node, people = place.demand(count)
+        near = place.bike.cost(place.sites, node, limit=300, direction=Direction.TO_SOURCES).T <= 300
         reach = sparse.csr_array(near)
-        yield from (_cover_most(reach, people, extra) for extra in (5, 10))
+        yield from (_cover_most(reach, people, extra, fixed) for extra in (5, 10))
         if count == 5_000:
-            yield from _beside_spopt(reach, people, near)
+            yield from _beside_spopt(reach, people, near, fixed)
 
 
-def _cover_most(reach: sparse.csr_array, people: np.ndarray, extra: int) -> Figure:
-    answer = mclp(reach, people, extra, fixed=range(POINTS))
+def _cover_most(reach: sparse.csr_array, people: np.ndarray, extra: int, fixed: range) -> Figure:
+    answer = mclp(reach, people, extra, fixed=fixed)
     assert answer.is_optimal
-    ours = best(lambda: mclp(reach, people, extra, fixed=range(POINTS)))
-    model, theirs = _highs_cover(reach, people, extra)
+    ours = best(lambda: mclp(reach, people, extra, fixed=fixed))
+    model, theirs = _highs_cover(reach, people, extra, fixed)
     assert abs(model - answer.objective) <= 1e-6 * answer.objective
     # one second is the goal in itself; that the solver alone takes longer is shown beside it
     name = f"MCLP +{extra}, {reach.shape[0]:,} × {reach.shape[1]:,}, proven"
     return Figure(name, ours, "s", 1.0, theirs, "HiGHS, reduced sparse model")
 
 
-def _highs_cover(reach: sparse.csr_array, people: np.ndarray, extra: int) -> tuple[float, float]:
+def _highs_cover(
+    reach: sparse.csr_array, people: np.ndarray, extra: int, fixed: range
+) -> tuple[float, float]:
     """Covered people and seconds of HiGHS on the textbook model, fixed points and equal rows taken out first."""
     opened = np.zeros(reach.shape[1])
-    opened[:POINTS] = 1
+    opened[fixed] = 1
     bare = reach[reach @ opened == 0]
     weight = people[reach @ opened == 0]
     some = np.diff(bare.indptr) > 0
-    bare, weight = bare[some][:, POINTS:], weight[some]
+    bare, weight = bare[some][:, len(fixed) :], weight[some]
     patterns, which = np.unique(_patterns(bare), return_inverse=True)
     first = np.unique(which, return_index=True)[1]
     bare, weight = bare[first].astype(float), np.bincount(which, weight, minlength=len(patterns))
@@ -439,10 +415,12 @@ def _patterns(rows: sparse.csr_array) -> np.ndarray:
     return np.array([words[part].sum() for part in np.split(rows.indices, rows.indptr[1:-1])])
 
 
-def _beside_spopt(reach: sparse.csr_array, people: np.ndarray, near: np.ndarray) -> Iterator[Figure]:
-    fewest = lscp(reach, fixed=range(POINTS))
+def _beside_spopt(
+    reach: sparse.csr_array, people: np.ndarray, near: np.ndarray, fixed: range
+) -> Iterator[Figure]:
+    fewest = lscp(reach, fixed=fixed)
     assert fewest.is_optimal
-    ours_all = best(lambda: lscp(reach, fixed=range(POINTS)), times=2)
+    ours_all = best(lambda: lscp(reach, fixed=fixed), times=2)
     locate, pulp = peer("spopt.locate"), peer("pulp")
     if locate is None or pulp is None:
         yield Figure(f"LSCP {reach.shape[0]:,} × {reach.shape[1]:,}, proven", ours_all, "s")
@@ -451,14 +429,14 @@ def _beside_spopt(reach: sparse.csr_array, people: np.ndarray, near: np.ndarray)
     some = near.any(axis=1)
     cost = np.where(near, 0.0, 2.0)
     opened = np.zeros(cost.shape[1])
-    opened[:POINTS] = 1
-    answer = mclp(reach, people, 5, fixed=range(POINTS))
-    ours = best(lambda: mclp(reach, people, 5, fixed=range(POINTS)))
+    opened[fixed] = 1
+    answer = mclp(reach, people, 5, fixed=fixed)
+    ours = best(lambda: mclp(reach, people, 5, fixed=fixed))
     found: list = []
 
     def cover_most() -> None:
         model = locate.MCLP.from_cost_matrix(
-            cost, people, service_radius=1.0, p_facilities=POINTS + 5, predefined_facilities_arr=opened
+            cost, people, service_radius=1.0, p_facilities=len(fixed) + 5, predefined_facilities_arr=opened
         )
         found.append(model.solve(pulp.HiGHS(msg=False)))
 
@@ -468,13 +446,15 @@ def _beside_spopt(reach: sparse.csr_array, people: np.ndarray, near: np.ndarray)
 
     taken: list[float] = []
     theirs_mb = peak_mb(lambda: taken.append(seconds(cover_most)))
-    ours_mb = peak_mb(lambda: mclp(reach, people, 5, fixed=range(POINTS)))
+    ours_mb = peak_mb(lambda: mclp(reach, people, 5, fixed=fixed))
     assert abs(found[0].problem.objective.value() - answer.objective) <= 1e-6 * answer.objective
-    name = f"MCLP +5, 5,000 × 2,040, proven ({ours_mb:.0f} / {theirs_mb:.0f} MB)"
+    name = f"MCLP +5, 5,000 × {reach.shape[1]:,}, proven ({ours_mb:.0f} / {theirs_mb:.0f} MB)"
     yield Figure(name, ours, "s", 1 / 300, taken[0], "spopt", is_ratio=True)
     theirs = seconds(cover_all)
     assert round(found[1].problem.objective.value()) == fewest.objective
-    yield Figure("LSCP 5,000 × 2,040, proven", ours_all, "s", 1 / 100, theirs, "spopt", is_ratio=True)
+    yield Figure(
+        f"LSCP 5,000 × {reach.shape[1]:,}, proven", ours_all, "s", 1 / 100, theirs, "spopt", is_ratio=True
+    )
 
 
 def _published() -> Iterator[Figure]:

@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
+import itertools
 import statistics
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
+import numpy as np
 from playwright.sync_api import Browser, Frame, Page, sync_playwright
 
+from gridmap.domain.scenarios import Move
+from gridmap.services import elements
+from gridmap.services.previews import preview
+from gridmap.services.questions import Question, Travel, Within
 from gridmap.setup.system import find_chromium
-from tests.benchmarks.figures import Figure, percentile
-from tests.benchmarks.served import serving_demo
+from gridmap.storage.elements import Query
+from tests.benchmarks.figures import Figure, percentile, seconds
+from tests.benchmarks.served import demo_home, open_demo, serving_demo
 from tests.support.browser import CHROMIUM_ARGUMENTS
+from tests.support.district import ADMIN
 from tests.support.live import FRAME, Live, map_frame
 
 _SCREEN = {"width": 1440, "height": 900}
 _STEPS = 80
 _STEP_MS = 30
+_QUESTIONS = (Question(), Question(mode=Travel.CAR, within=Within(600.0, "s")))
 
 
 def measure() -> Iterator[Figure]:
     """From the address to the headline figure; from a move of the mouse to the figures on the screen."""
+    yield from _previews()
     with sync_playwright() as playwright, serving_demo() as live:
         browser = playwright.chromium.launch(executable_path=find_chromium(), args=list(CHROMIUM_ARGUMENTS))
         cold, page = _open(browser, live)
@@ -37,6 +48,25 @@ def measure() -> Iterator[Figure]:
                 f"mouse move → repainted {title}, p95 of {len(lags)}", percentile(lags, 0.95), "s", 0.150
             )
         browser.close()
+
+
+def _previews() -> Iterator[Figure]:
+    """What the server does for each move of a point in the hand."""
+    with demo_home() as (home, _):
+        district = open_demo(home)
+        point = elements.find(district, ADMIN, Query("workstation"), limit=1).elements[0]
+        x, y = point.geometry.coords[0]
+        steps = np.random.default_rng(1).normal(0, 0.004, (_STEPS, 2))
+        kinds = (("", False, 0.010), (" with gap polygons", True, 0.150))
+        for asked, (title, gaps, budget) in itertools.product(_QUESTIONS, kinds):
+            taken = []
+            for dx, dy in steps:
+                question = replace(asked, changes=(Move(point.id, x + dx, y + dy),))
+                taken.append(seconds(lambda q=question, g=gaps: preview(district, ADMIN, q, gaps=g)))
+            # the first settles what the other points cover
+            name = f"{asked.mode.title} {asked.within.chinese}: one step of a preview{title}, p95"
+            yield Figure(name, percentile(taken[1:], 0.95), "s", budget)
+        district.close()
 
 
 def _open(browser: Browser, live: Live) -> tuple[float, Page]:

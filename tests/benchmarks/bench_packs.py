@@ -23,7 +23,7 @@ begin = time.perf_counter()
 from gridmap.services import overview
 from gridmap.services.district import assemble
 from gridmap.services.packs import making
-from gridmap.services.packs.contents import parse_request
+from gridmap.services.packs.requests import parse_request
 from gridmap.settings import load_settings
 from tests.support.district import ADMIN
 home, formats = Path(sys.argv[1]), sys.argv[2].split(",")

@@ -152,7 +152,12 @@ def measure() -> Iterator[Figure]:
         name = "ST_AsMVT alone"
     except PostgisMissing:
         peers, name = None, "PostGIS is not here"
-    labels = ("one layer, first asked", "one layer, asked again", "8 layers, first asked", "8 layers, asked again")
+    labels = (
+        "one layer, first asked",
+        "one layer, asked again",
+        "8 layers, first asked",
+        "8 layers, asked again",
+    )
     for number, (label, times) in enumerate(zip(labels, served, strict=True)):
         peer = None if peers is None else percentile(peers[number // 2], 0.95)
         yield Figure(f"tile p95, z 12–15, 8 clients: {label}", percentile(times, 0.95), "s", 0.15, peer, name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -10,7 +11,7 @@ from playwright.sync_api import Browser, BrowserContext, FrameLocator, Page, exp
 
 from gridmap.domain.elements import Element
 from gridmap.setup.system import find_chromium
-from tests.support.browser import CHROMIUM_ARGUMENTS, Watch
+from tests.support.browser import CHROMIUM_ARGUMENTS, Watch, forget
 from tests.support.live import Live, OpenMap, map_frame, reset_map, running_application
 from tests.support.mapping import make_station
 from tests.support.requirements import absent
@@ -50,28 +51,55 @@ def watch() -> Watch:
     return Watch()
 
 
+@pytest.fixture(scope="package")
+def spare_contexts(browser: Browser) -> Iterator[dict[tuple[int, int], list[BrowserContext]]]:
+    """
+    Contexts that wait for the next test, by size of window.
+
+    They have forgotten everything but the program's own files: an empty cache doubles the work of a page.
+    """
+    spares: dict[tuple[int, int], list[BrowserContext]] = {}
+    yield spares
+    for context in itertools.chain.from_iterable(spares.values()):
+        context.close()
+
+
 @pytest.fixture
-def new_context(browser: Browser, watch: Watch) -> Iterator[Callable[..., BrowserContext]]:
+def new_context(
+    browser: Browser, spare_contexts: dict[tuple[int, int], list[BrowserContext]], watch: Watch
+) -> Iterator[Callable[..., BrowserContext]]:
     """
     Makes contexts (one per person, each with its own cookies), watched by `watch`.
 
     Keyword arguments go to Playwright's `new_context`. When the test ends, requests to other machines and
     errors in the browser fail it.
     """
-    made: list[BrowserContext] = []
+    made: list[tuple[BrowserContext, list[BrowserContext] | None]] = []
 
     def make(**options: Any) -> BrowserContext:
-        context = browser.new_context(
-            **({"viewport": DESKTOP, "locale": "zh-CN", "accept_downloads": True} | options)
+        size = options.get("viewport", DESKTOP)
+        is_common = options.keys() <= {"viewport"}
+        spares = spare_contexts.setdefault((size["width"], size["height"]), []) if is_common else None
+        context = (
+            spares.pop()
+            if spares
+            else browser.new_context(
+                **({"viewport": DESKTOP, "locale": "zh-CN", "accept_downloads": True} | options)
+            )
         )
         context.set_default_timeout(30_000)
         watch.follow(context)
-        made.append(context)
+        made.append((context, spares))
         return context
 
     yield make
-    for context in made:
-        context.close()
+    for context, spares in made:
+        if spares is None:
+            context.close()
+            continue
+        watch.leave(context)
+        forget(context, watch.origins())
+        spares.append(context)
     watch.assert_clean()
 
 

@@ -15,7 +15,8 @@ from gridmap.services import elements, scenarios
 from gridmap.storage.elements import Query
 from tests.browser.checks import assert_looks_right, axe_violations
 from tests.browser.conftest import DESKTOP, TABLET
-from tests.browser.test_upkeep_pages import done, open_tab
+from tests.browser.test_upkeep_pages import choose, done, open_tab
+from tests.support.browser import Watch
 from tests.support.canal import canal_elements, lonlat
 from tests.support.district import ANALYST, put
 from tests.support.live import FRAME, Live, map_frame, running_application
@@ -45,6 +46,8 @@ def open_coverage(canal_server: Live, new_context: Callable[..., BrowserContext]
         frame = map_frame(page)
         frame.locator("body[data-ready]").wait_for()
         done(page)
+        choose(page, "方式", "步行")
+        choose(page, "单位", "米")
         within = page.get_by_label("阈值(米)")
         within.fill("500")
         within.press("Enter")
@@ -163,7 +166,7 @@ def test_a_bridge_a_blocked_road_and_a_closed_point_are_tried_and_taken_back(ope
     frame.locator("#gm-whatif-undo").click()
     expect(frame.locator(".gm-whatif-changes")).to_have_count(0)
     frame.get_by_title(re.compile("JWZ02站")).press("Enter")  # by keyboard: a card may lie above it
-    frame.get_by_role("button", name="撤销这个站点").click()
+    frame.get_by_role("button", name="裁撤这个站点").click()
     expect(gained).to_have_text("−50")
     frame.get_by_role("button", name="恢复原状").click()
     frame.locator("#gm-whatif-block").click()
@@ -171,6 +174,48 @@ def test_a_bridge_a_blocked_road_and_a_closed_point_are_tried_and_taken_back(ope
     expect(frame.locator(".gm-whatif-changes")).to_contain_text("封路")
     frame.locator("#gm-whatif-clear").click()
     expect(frame.locator("#gm-whatif-share")).to_have_text(re.compile(r"33\.3% → 33\.3%"))
+
+
+def test_a_fault_leaves_with_its_cause_and_no_figures_stand_beside_it(
+    open_coverage: Open, watch: Watch
+) -> None:
+    watch.allow("status of 422")
+    page, frame = open_coverage("analyst", "推演")
+    frame.locator("#gm-whatif-bridge").click()
+    page.mouse.click(*place(page, 0, 150))
+    expect(frame.locator("#gm-whatif")).to_contain_text("再点桥的另一端")
+    page.mouse.click(*place(page, -600, 700))
+    fault = frame.locator("#gm-whatif [role=alert]")
+    expect(fault).to_contain_text("离最近道路超过")
+    expect(frame.locator("#gm-whatif-gained")).to_have_count(0)
+    expect(frame.locator("#gm-whatif-figures")).to_contain_text("改动有误")
+    frame.locator("#gm-whatif-undo").click()
+    expect(fault).to_have_count(0)
+    expect(frame.locator("#gm-whatif-share")).to_have_text(re.compile(r"33\.3% → 33\.3%"))
+
+
+def test_the_panel_of_changes_folds_and_stays_folded(open_coverage: Open) -> None:
+    page, frame = open_coverage("analyst", "推演")
+    frame.locator("#gm-whatif-fold").click()
+    expect(frame.locator("#gm-whatif-add")).to_be_hidden()
+    expect(frame.locator("#gm-whatif-figures")).to_be_visible()
+    open_tab(page, "死角")
+    open_tab(page, "推演")
+    expect(frame.locator("#gm-whatif-fold")).to_have_attribute("aria-expanded", "false")
+    frame.locator("#gm-whatif-fold").press("Enter")
+    expect(frame.locator("#gm-whatif-add")).to_be_visible()
+
+
+def test_a_threshold_out_of_range_is_said_in_chinese_beside_the_field(open_coverage: Open) -> None:
+    page, _ = open_coverage("analyst")
+    field = page.get_by_label("阈值(米)")
+    field.fill("0")
+    field.press("Enter")
+    words = page.get_by_text("应在 1 至 100000 之间")
+    expect(words).to_be_visible()
+    field.fill("900")
+    field.press("Enter")
+    expect(words).to_have_count(0)
 
 
 def test_unsaved_changes_survive_a_reload(open_coverage: Open) -> None:

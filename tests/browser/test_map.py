@@ -7,7 +7,7 @@ import re
 
 import pytest
 import shapely
-from playwright.sync_api import BrowserContext, FrameLocator, Page, expect
+from playwright.sync_api import BrowserContext, FrameLocator, Locator, Page, expect
 
 from gridmap.domain.crs import wgs84_to_gcj02
 from gridmap.domain.elements import Element
@@ -112,9 +112,9 @@ def test_layers_are_listed_by_group_with_counts_and_a_legend_of_cases(open_as: O
     expect(app.locator(".gm-layer", has_text="街镇").locator(".gm-count")).to_have_text("2")
     risk = app.locator(".gm-layer", has_text="风险点")
     risk.get_by_role("button", name="风险点的图例").click()
-    for words in ("红(重大)", "橙(较大)", "黄(一般)", "蓝(低)"):
+    for words in ("红(重大)", "橙(较大)", "黄(一般)", "蓝(低)", "已结案"):
         expect(risk).to_contain_text(words)
-    assert risk.locator(".gm-legend canvas").count() == 4
+    assert risk.locator(".gm-legend canvas").count() == 5
 
 
 def test_place_and_layers_are_kept_for_the_account_and_in_the_address(open_as: OpenMap) -> None:
@@ -169,7 +169,10 @@ def test_a_search_without_hits_says_so_and_escape_clears_it(open_as: OpenMap) ->
 def test_a_grid_narrows_the_view_and_the_search(open_as: OpenMap) -> None:
     page, app = open_as("officer2")
     app.get_by_label("网格类型").select_option(label="警务网格")
-    app.get_by_label("网格", exact=True).select_option(label="东镇一格(310199102001001)")
+    grid = app.get_by_role("combobox", name="网格", exact=True)
+    grid.fill("310199102001001")
+    grid.press("Enter")
+    expect(grid).to_have_value("东镇一格")
     app.locator(".leaflet-gm-mask-pane path[stroke='#15366d']").wait_for()
     _, lat, lon = view(page)
     assert 30.9 < lat < 30.95
@@ -179,6 +182,85 @@ def test_a_grid_narrows_the_view_and_the_search(open_as: OpenMap) -> None:
     names = app.locator("#gm-results [role=option]").all_inner_texts()
     assert any("东镇第一警务站" in one for one in names)
     assert not any("西镇" in one or "东镇第二" in one for one in names)
+
+
+def test_an_officer_sees_the_own_area_and_goes_there(open_as: OpenMap) -> None:
+    page, app = open_as("officer2")
+    app.locator(".leaflet-gm-mask-pane path[stroke='#00796b']").wait_for()
+    go(page, app, 30.95, 121.42, 13)
+    app.get_by_role("button", name="我的责任区").click()
+    _, lat, lon = view(page)
+    # the eastern town, whatever the panel on the left covers
+    shown = inside(page).evaluate("Gridmap.app.map.getBounds().contains([[30.9, 121.5], [31.0, 121.6]])")
+    assert shown
+    assert 121.48 < lon < 121.6
+    assert 30.9 < lat < 31.0
+    _, everywhere = open_as("keeper")
+    expect(everywhere.locator("#gm-mine")).to_be_hidden()
+
+
+def chooser(app: FrameLocator) -> Locator:
+    """The chooser of a grid, with police grids to choose from."""
+    app.get_by_label("网格类型").select_option(label="警务网格")
+    grid = app.get_by_role("combobox", name="网格", exact=True)
+    expect(grid).to_be_enabled()
+    return grid
+
+
+@pytest.mark.parametrize("words", ["dzeg", "dongzhenerge", "东镇二", "102001002"])
+def test_a_grid_is_found_by_initials_pinyin_name_and_part_of_its_code(open_as: OpenMap, words: str) -> None:
+    _, app = open_as("viewer")
+    grid = chooser(app)
+    grid.fill(words)
+    options = app.locator("#gm-grid-list [role=option]")
+    expect(options).to_have_count(1)
+    options.click()
+    expect(grid).to_have_value("东镇二格")
+    expect(app.locator("#gm-grid-list")).to_be_hidden()
+
+
+def test_grids_are_listed_by_town_and_chosen_with_the_keyboard_alone(open_as: OpenMap) -> None:
+    page, app = open_as("viewer")
+    grid = chooser(app)
+    grid.focus()
+    grid.press("ArrowDown")
+    groups = app.locator("#gm-grid-list [role=group]")
+    expect(groups).to_have_count(2)
+    expect(groups.nth(0)).to_have_accessible_name("西镇")
+    expect(groups.nth(1).get_by_role("option")).to_have_count(2)
+    assert_looks_right(page)
+    assert axe_violations(inside(page)) == []
+    for _ in range(3):
+        grid.press("ArrowDown")
+    expect(app.locator("#gm-grid-list [aria-selected=true]")).to_contain_text("东镇一格")
+    grid.press("Enter")
+    expect(grid).to_have_value("东镇一格")
+    expect(app.get_by_role("combobox", name="搜索要素")).to_have_attribute(
+        "placeholder", "在“东镇一格”内搜索"
+    )
+    grid.fill("没有这样的网格")
+    expect(app.locator("#gm-grid-list")).to_contain_text("没有找到")
+    grid.press("Escape")
+    expect(app.locator("#gm-grid-list")).to_be_hidden()
+    expect(grid).to_have_value("东镇一格")
+    grid.press("Tab")
+    page.keyboard.press("Enter")  # the button that clears it
+    expect(grid).to_have_value("")
+    expect(grid).to_be_focused()
+    expect(app.locator(".leaflet-gm-mask-pane path[stroke='#15366d']")).to_have_count(0)
+
+
+def test_another_kind_of_grid_forgets_the_chosen_one(open_as: OpenMap) -> None:
+    _, app = open_as("viewer")
+    grid = chooser(app)
+    grid.fill("东镇一格")
+    grid.press("Enter")
+    app.get_by_label("网格类型").select_option(label="街镇")
+    expect(grid).to_have_value("")
+    expect(app.locator(".leaflet-gm-mask-pane path[stroke='#15366d']")).to_have_count(0)
+    grid.click()
+    expect(app.locator("#gm-grid-list [role=option]")).to_have_count(2)
+    expect(app.locator("#gm-grid-list [role=group]")).to_have_count(0)
 
 
 def test_a_click_opens_the_topmost_element_and_lists_what_lies_under_it(open_as: OpenMap) -> None:

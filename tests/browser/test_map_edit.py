@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import re
 
+import pytest
 import shapely
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from gridmap.domain.elements import Element
 from gridmap.services import elements
@@ -19,6 +20,7 @@ from tests.support.mapping import (
     edit_fields,
     find,
     numbers,
+    overlaps,
     receipt,
     save_form,
     save_shape,
@@ -51,10 +53,40 @@ def test_an_officer_moves_a_workstation_and_edits_two_fields(
     app.get_by_role("tab", name="历史").click()
     rows = app.locator(".gm-revision")
     expect(rows).to_have_count(3)
-    expect(rows.nth(0)).to_contain_text("officer2")
+    expect(rows.nth(0)).to_contain_text("示例民警02")
     expect(rows.nth(0)).to_contain_text(re.compile(r"20\d\d-\d\d-\d\d \d\d:\d\d"))
     expect(rows.nth(0).locator(".gm-change", has_text="民警数")).to_contain_text(re.compile("3 人.*→.*12 人"))
     expect(rows.nth(1)).to_contain_text("位置")
+
+
+@pytest.mark.parametrize("size", [(1024, 768), (1440, 900)])
+def test_a_receipt_covers_no_button_of_the_panels(
+    open_as: OpenMap, station: Element, size: tuple[int, int]
+) -> None:
+    page, app = open_as("officer2", fresh=True)
+    page.set_viewport_size({"width": size[0], "height": size[1]})
+    find(app, station)
+    app.get_by_role("button", name="核实无变化").click()
+    receipt(app, "已核实")
+    assert overlaps(app, ".gm-toast", "#gm-left", "#gm-right", ".gm-zoom") == []
+    app.locator("#gm-right").get_by_role("button", name="关闭", exact=True).click()
+    assert overlaps(app, ".gm-toast", "#gm-left", ".gm-zoom") == []
+
+
+def test_what_is_typed_on_the_map_is_not_taken_up_on_another_map(
+    open_as: OpenMap, live_server: Live, station: Element
+) -> None:
+    page, app = open_as("officer2", fresh=True)
+    find(app, station)
+    edit_fields(app, 名称="还没保存")
+    page.goto(page.url.partition("/map")[0] + "/overview")
+    app.locator("body[data-ready]").wait_for()
+    page.wait_for_timeout(500)
+    expect(app.locator(".gm-toast")).to_have_count(0)
+    page.goto(page.url.partition("/overview")[0] + "/map")
+    app.locator("body[data-ready]").wait_for()
+    expect(app.get_by_label("名称")).to_have_value("还没保存")
+    app.locator(".gm-panel-foot").get_by_role("button", name="取消").click()
 
 
 def test_dropping_a_marker_stores_one_revision_only_after_save(
@@ -104,7 +136,8 @@ def test_undo_takes_back_the_last_write_and_delete_and_restore_keep_the_id(
     save_form(app)
     receipt(app, "第 2 版")
     app.locator("#gm-undo").click()
-    receipt(app, "已撤销,第 3 版")
+    receipt(app, "已撤销:")
+    receipt(app, "第 3 版")
     assert stored(live_server, station).name == station.name
 
     app.get_by_role("button", name="删除").click()
@@ -141,7 +174,7 @@ def test_verification_moves_the_due_date_on(open_as: OpenMap, live_server: Live,
     assert now.due_at is not None
     assert now.verified_at is not None
     assert (now.due_at - now.verified_at).days == 30
-    expect(app.locator(".gm-fact", has_text="上次核实")).to_contain_text("officer2")
+    expect(app.locator(".gm-fact", has_text="上次核实")).to_contain_text("示例民警02")
 
 
 def test_faults_are_told_at_the_field_and_nothing_is_sent(
@@ -193,9 +226,48 @@ def test_a_new_element_is_drawn_filled_in_and_stored_once(open_as: OpenMap, live
     assert made.name == "新平安屋"
     assert made.properties["host"] == "商铺"
     assert 121.5 < made.geometry.x < 121.6
+    # its panel has asked for all it shows, so that nothing is asked of an element that is gone
+    expect(app.locator(".gm-photos")).not_to_be_empty()
     app.locator("#gm-undo").click()
     receipt(app, "已撤销")
     assert elements.search(live_server.district, ADMIN, code) == []
+
+
+def test_a_suggested_code_never_joins_what_an_officer_types(open_as: OpenMap) -> None:
+    page, app = open_as("officer2")
+    asked: list[Route] = []
+    page.route("**/api/codes/*", lambda route: asked.append(route))
+    code = app.get_by_label("编码")
+
+    def start() -> None:
+        app.locator("#gm-add").click()
+        app.get_by_role("button", name=re.compile("^平安屋")).click()
+        with page.expect_request("**/api/codes/*"):
+            click_map(page, 0.68, 0.62)
+        expect(code).to_be_focused()
+
+    def give_up() -> None:
+        app.get_by_role("button", name="取消").click()
+        app.get_by_role("button", name="放弃").click()
+
+    start()
+    asked.pop().fulfill(json={"code": "PAW900"})
+    expect(code).to_have_value("PAW900")
+    page.keyboard.type("7")
+    expect(code).to_have_value("7")
+    give_up()
+
+    start()
+    page.keyboard.type("7")
+    page.keyboard.press("Backspace")
+    name = app.get_by_label("名称")
+    name.focus()
+    with page.expect_response("**/api/codes/*"):
+        asked.pop().fulfill(json={"code": "PAW900"})
+    name.fill("在写")
+    expect(name).to_have_value("在写")
+    expect(code).to_have_value("")
+    give_up()
 
 
 def test_a_border_keeps_its_untouched_vertices_to_the_last_bit(open_as: OpenMap, live_server: Live) -> None:

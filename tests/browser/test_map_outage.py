@@ -17,7 +17,9 @@ from tests.support.mapping import edit_fields, find, make_station, numbers, rece
 def test_edits_deletions_and_half_filled_forms_outlive_a_killed_server(
     new_context, tmp_path: Path, watch
 ) -> None:
-    watch.allow("Failed to load resource|WebSocket|ERR_|status of|Client Error|Connection|Streamlit server")
+    watch.allow(
+        "Failed to load resource|WebSocket|ERR_|status of|Client [Ee]rror|Connection|Streamlit server"
+    )
     with running_application(tmp_path) as live:
         edited, deleted, open_form = (make_station(live) for _ in range(3))
         context = new_context()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from gridmap.domain.elements import Element
@@ -12,7 +13,7 @@ from tests.browser.checks import assert_looks_right, axe_violations
 from tests.browser.test_map import inside
 from tests.support.district import KEEPER
 from tests.support.live import Live, OpenMap
-from tests.support.mapping import find, make_station, stored
+from tests.support.mapping import find, make_station, overlaps, stored
 
 
 def change(live: Live, one: Element, **changes: object) -> Element:
@@ -70,7 +71,7 @@ def test_two_dates_are_compared_with_marks_and_a_list(open_as: OpenMap, live_ser
     app.locator("#gm-compare").click()
     # from the last second before the changes to now
     inside(page).evaluate(
-        """(at) => (document.getElementById("gm-compare-from").value = Gridmap.past.local(new Date(at)))""",
+        """(at) => (document.getElementById("gm-compare-from").value = Gridmap.wall(new Date(at)))""",
         (gone.updated_at.timestamp() + 1) * 1000,  # type: ignore[union-attr]
     )
     app.locator("#gm-right").get_by_role("button", name="对比", exact=True).click()
@@ -84,3 +85,23 @@ def test_two_dates_are_compared_with_marks_and_a_list(open_as: OpenMap, live_ser
     app.locator("#gm-now").click()
     expect(app.locator(".gm-compare-mark")).to_have_count(0)
     expect(app.locator("#gm-right")).to_be_hidden()
+
+
+@pytest.mark.parametrize("size", [(1024, 768), (1440, 900)])
+def test_the_banner_of_a_past_date_lies_beside_the_panels_and_never_over_them(
+    open_as: OpenMap, live_server: Live, station: Element, size: tuple[int, int]
+) -> None:
+    page, app = open_as("officer2", fresh=True)
+    page.set_viewport_size({"width": size[0], "height": size[1]})
+    a_second_after(page, station)
+    change(live_server, station, officer_count=8)
+    app.locator("#gm-open-time").click()
+    app.get_by_role("button", name="上一次更新之前").click()
+    expect(app.locator("#gm-past-banner")).to_be_visible()
+    parts = ("#gm-past-banner", "#gm-left", ".gm-search", ".gm-tools", "#gm-time")
+    assert overlaps(app, *parts) == []
+    box = app.get_by_role("combobox", name="搜索要素")
+    box.fill(station.code or "")
+    box.press("Enter")
+    expect(app.locator("#gm-right h2")).to_have_text(station.name)
+    assert overlaps(app, *parts, "#gm-right") == []

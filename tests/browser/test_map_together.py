@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 import shapely
-from playwright.sync_api import BrowserContext, FrameLocator, expect
+from playwright.sync_api import BrowserContext, FrameLocator, Locator, Route, expect
 
-from gridmap.domain.elements import Element
+from gridmap.domain.elements import Element, Operation
 from gridmap.services import elements
 from tests.browser.checks import assert_looks_right
 from tests.support.district import ADMIN, KEEPER
@@ -103,7 +103,7 @@ def test_a_conflict_shows_both_sides_and_writes_nothing_until_one_is_chosen(
     behind_the_back(live_server, station, name="他们的名字", vehicle_count=4)
     save_form(app)
     box = dialog(app, "编辑冲突:请选择保留哪一方")
-    expect(box).to_contain_text("keeper")
+    expect(box).to_contain_text("示例网格管理员")
     row = box.locator("tr").filter(has_text="名称")
     for words in (station.name, "我的名字", "他们的名字", "冲突"):
         expect(row).to_contain_text(words)
@@ -174,6 +174,40 @@ def test_deleting_what_somebody_has_changed_asks_again(
     box.get_by_role("button", name="取消").click()
     expect(app.locator("#gm-right h2")).to_have_text("还在用")
     assert not stored(live_server, station).is_retired
+
+
+def test_the_reason_of_a_refused_deletion_is_there_at_the_next_try(
+    open_as: OpenMap, live_server: Live, station: Element, watch
+) -> None:
+    watch.allow("status of 4(12|22)")
+    page, app = open_as("officer2")
+    find(app, station)
+
+    def open_dialog(typed: str) -> Locator:
+        """The dialog, with what was typed before."""
+        app.get_by_role("button", name="删除").click()
+        expect(app.get_by_label("原因")).to_have_value(typed)
+        return app.get_by_role("dialog").get_by_role("button", name="删除")
+
+    delete = open_dialog("")
+    app.get_by_label("原因").fill("迁至新址,电话 13912345678")
+    delete.click()
+    expect(app.locator(".gm-toast", has_text="个人信息")).to_be_visible()
+    delete = open_dialog("迁至新址,电话 13912345678")
+    app.get_by_label("原因").fill("迁至新址")
+    behind_the_back(live_server, station, name="还在用")
+    delete.click()
+    dialog(app, "该要素已被他人修改").get_by_role("button", name="取消").click()
+    expect(app.locator("#gm-right h2")).to_have_text("还在用")
+    page.reload()
+    app.locator("body[data-ready]").wait_for()
+    expect(app.locator("#gm-right h2")).to_have_text("还在用")
+    open_dialog("迁至新址").click()
+    receipt(app, "已删除")
+    [last, *_] = elements.history(live_server.district, ADMIN, station.layer, station.id)
+    assert (last.operation, last.reason) == (Operation.DELETE, "迁至新址")
+    kept = "Object.keys(sessionStorage).filter((name) => name.startsWith('gridmap:reason:'))"
+    assert app.locator("body").evaluate(f"() => {kept}") == []
 
 
 def test_changing_what_somebody_deleted_offers_to_restore_it(
@@ -282,6 +316,51 @@ def test_a_lost_receipt_does_not_store_twice_nor_ask(
     assert app.get_by_role("dialog").count() == 0
 
 
+def test_after_a_lost_receipt_undo_never_takes_back_anothers_work(
+    open_as: OpenMap, live_server: Live, station: Element, watch
+) -> None:
+    watch.allow("ERR_FAILED|Failed to load resource|status of 412")
+    page, app = open_as("officer2", fresh=True)
+    find(app, station)
+    edit_fields(app, 名称="收据丢了")
+
+    def lose(route: Route) -> None:
+        route.fetch()
+        behind_the_back(live_server, station, officer_count=12)
+        route.abort()
+
+    page.route(re.compile("/merge$"), lose, times=1)
+    save_form(app)
+    receipt(app, "第 2 版")
+    app.locator("#gm-undo").click()
+    expect(app.locator(".gm-toast", has_text="之后又有人修改过")).to_be_visible()
+    now = stored(live_server, station)
+    assert (now.revision, now.name, now.properties["officer_count"]) == (3, "收据丢了", 12)
+
+
+def test_edits_that_wait_together_do_not_overwrite_what_came_between(
+    open_as: OpenMap, live_server: Live, station: Element, watch
+) -> None:
+    watch.allow("ERR_FAILED|Failed to load resource|status of 409")
+    page, app = open_as("officer2", fresh=True)
+    page.route(re.compile("/merge$"), lambda route: route.abort())
+    for values, waiting in (({"名称": "先改的"}, 1), ({"民警数": "7"}, 2)):
+        find(app, station)
+        edit_fields(app, **values)
+        save_form(app)
+        expect(app.locator("#gm-pending")).to_contain_text(f"待发送 {waiting}")
+        # it is counted before it is tried; then its form closes
+        expect(app.locator("#gm-right")).to_be_hidden()
+    behind_the_back(live_server, station, officer_count=12)
+    page.unroute(re.compile("/merge$"))
+
+    expect(app.locator(".gm-toast", has_text="未能保存")).to_be_visible()
+    now = stored(live_server, station)
+    assert (now.revision, now.name, now.properties["officer_count"]) == (3, "先改的", 12)
+    app.locator("#gm-pending").click()
+    expect(app.get_by_role("dialog", name="待发送与草稿")).to_contain_text("有冲突")
+
+
 def test_an_ended_session_asks_to_sign_in_and_keeps_the_form(
     live_server: Live, new_context, station: Element, watch
 ) -> None:
@@ -294,7 +373,8 @@ def test_an_ended_session_asks_to_sign_in_and_keeps_the_form(
     edit_fields(app, 名称="登录过期")
     key = next(one for one in context.cookies() if "gridmap" in one["name"])
     context.clear_cookies()
-    save_form(app)
+    # the map's own requests may find the session gone before this one, and their question lies over the button
+    app.locator(".gm-panel-foot").get_by_role("button", name="保存").dispatch_event("click")
     box = dialog(app, "登录已过期,请重新登录")
     box.get_by_label("密码").fill(live_server.passwords["officer2"])
     box.get_by_role("button", name="登录").click()
@@ -323,6 +403,41 @@ def test_a_commit_shows_on_anothers_map_without_moving_it(
     assert other.evaluate("location.hash") == before
 
 
+def test_another_map_asks_anew_only_for_the_tiles_of_the_ground_that_changed(
+    open_as: OpenMap, live_server: Live, station: Element
+) -> None:
+    other, watcher = open_as("keeper")
+    find(watcher, station)
+    frame = next(one for one in other.frames if "streamlit_folium" in one.url)
+    frame.wait_for_function(_TILES_ARE_HERE)
+    asked: list[tuple[int, int, int]] = []
+    other.on("request", lambda one: asked.extend(tile_of(one.url)))
+    with other.expect_response(lambda one: bool(tile_of(one.url))):
+        behind_the_back(live_server, station, name="图块更新")
+    expect(watcher.locator("#gm-right h2")).to_have_text("图块更新")
+    assert asked
+    for z, row, column in asked:
+        size = 360 / 2**z
+        west = column * size - 180
+        slack = 0.13 * size  # TILE_BUFFER of tiles.js: points of its neighbours that a tile holds
+        assert west - slack <= station.geometry.x <= west + size + slack, (z, row, column)
+
+
+# none came within the last second: the map stands still and shows all it wants
+_TILES_ARE_HERE = """() => {
+    const tiles = performance.getEntriesByType("resource").filter((one) => one.name.includes("/ogc/tiles/"));
+    return tiles.length > 0 && performance.now() - Math.max(...tiles.map((one) => one.responseEnd)) > 1000;
+}"""
+
+
+def tile_of(url: str) -> list[tuple[int, int, int]]:
+    """Zoom, row and column of the tile that an address asks for, if it does."""
+    return [
+        (int(z), int(row), int(column))
+        for z, row, column in re.findall(r"/ogc/tiles/WebMercatorQuad/(\d+)/(\d+)/(\d+)", url)
+    ]
+
+
 def test_a_commit_leaves_anothers_half_filled_form_alone_and_says_so(
     open_as: OpenMap, live_server: Live, station: Element
 ) -> None:
@@ -334,5 +449,5 @@ def test_a_commit_leaves_anothers_half_filled_form_alone_and_says_so(
     edit_fields(app, 民警数="8")
     save_form(app)
     receipt(app, "第 2 版")
-    expect(writer.locator(".gm-note")).to_contain_text("officer2 刚刚保存了第 2 版", timeout=4000)
+    expect(writer.locator(".gm-note")).to_contain_text("示例民警02 刚刚保存了第 2 版", timeout=4000)
     expect(writer.get_by_label("名称")).to_have_value("正在填写")

@@ -17,7 +17,7 @@ MAKE_PACK = """
 import shapely
 from pathlib import Path
 from gridmap.services.packs import making
-from gridmap.services.packs.contents import parse_request
+from gridmap.services.packs.requests import parse_request
 from tests.support.clock import FakeClock
 from tests.support.district import ADMIN, element, put
 from tests.support.leaders import populated

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import BrowserContext, FrameLocator, Page, expect
 
-from gridmap.services import overview
+from gridmap.services import cards, overview
 from tests.browser.checks import assert_looks_right, axe_violations
 from tests.browser.conftest import TABLET
 from tests.browser.test_signin import settled
@@ -88,6 +88,28 @@ def test_a_click_on_a_town_opens_its_card_and_back(live_server: Live, new_contex
     page.get_by_role("button", name="返回全区").click()
     expect(card).to_have_count(0)
     expect(page.get_by_text("街镇排名")).to_be_visible()
+
+
+def test_a_click_on_a_station_opens_its_card(live_server: Live, new_context: NewContext) -> None:
+    page, frame = open_overview(live_server, new_context(), "viewer")
+    posts = frame.locator(".gm-overview-post")
+    expect(posts).to_have_count(overview.overview(live_server.district, ADMIN).figure("posts").value)
+    one = cards.post_ids(live_server.district, ADMIN)[0]
+    station = frame.get_by_role("button", name=f"{one[2]},打开一站一卡")
+    station.click()
+    card = page.locator(".gm-area-card")
+    expect(card.locator("h2")).to_have_text(one[2])
+    expect(card).to_contain_text("服务范围内人口")
+    expect(card).to_contain_text("最近的其他警务站")
+    frame.locator(f'body[data-chosen="{one[0]}"]').wait_for()
+    assert_looks_right(page)
+    assert axe_violations(page) == []
+    # by key to another
+    other = cards.post_ids(live_server.district, ADMIN)[1]
+    frame.get_by_role("button", name=f"{other[2]},打开一站一卡").press("Enter")
+    expect(card.locator("h2")).to_have_text(other[2])
+    page.get_by_role("button", name="返回全区").click()
+    expect(card).to_have_count(0)
 
 
 def test_the_same_figure_by_grid(live_server: Live, new_context: NewContext) -> None:

@@ -4,25 +4,32 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from playwright.sync_api import BrowserContext, FrameLocator, Page, expect
-from shapely import Point
+from shapely import Point, box
 
+from gridmap.domain.freshness import day_of
 from gridmap.domain.periods import PeriodKind
 from gridmap.domain.roles import Role, User
+from gridmap.domain.scenarios import Add, Close, Move
 from gridmap.domain.stories import Compare, CompareKind, Focus, Slide, View
-from gridmap.services import overview, stories
+from gridmap.services import overview, scenarios, stories
+from gridmap.services.elements import find
+from gridmap.services.questions import Question
 from gridmap.services.stories import Story
+from gridmap.storage.elements import Query
 from tests.browser.checks import assert_looks_right, axe_violations
 from tests.browser.conftest import TABLET
 from tests.browser.test_signin import settled
 from tests.browser.test_upkeep_pages import done
-from tests.support.district import element, put
+from tests.support.district import ADMIN, element, put
 from tests.support.live import Live, map_frame
 
+SLIDES = 'iframe[title*="slides"]'
 WALL = {"width": 1920, "height": 1080}
 PRESENTER = User("presenter", "示例汇报员", Role.PRESENTER)
 NewContext = Callable[..., BrowserContext]
@@ -87,6 +94,9 @@ def test_six_slides_are_presented_by_keyboard(
     expect(frame.locator(".gm-slide-figure").first.locator("b")).to_have_text(posts.text)
     expect(frame.locator(".gm-slide-text")).to_have_text("警务站布局与未结风险。")
     assert_looks_right(page)
+    # names on the map are read from metres away
+    name = frame.locator("body").evaluate("() => Number(/(\\d+)px/.exec(Gridmap.symbols.font(12))[1])")
+    assert name == round(12 * max(1, min(size["width"] / 1280, size["height"] / 720)))
     page.keyboard.press("ArrowRight")
     shown(frame, 2, "西镇")
     page.keyboard.press("Space")
@@ -120,13 +130,15 @@ def test_two_dates_are_swiped(live_server: Live, new_context: NewContext, story:
     expect(handle).to_have_attribute("aria-valuenow", re.compile(r"^6\d$"))
     start = int(handle.get_attribute("aria-valuenow") or 0)
     expect(frame.locator(".gm-swipe-title-right")).to_have_text("现在")
+    # the past says that it is being read, until it is there
+    expect(frame.locator(".gm-swipe-title-left")).not_to_contain_text("正在读取")
     for _ in range(4):
         page.keyboard.press("]")
     expect(handle).to_have_attribute(
         "aria-valuenow", re.compile(f"^({start + 19}|{start + 20}|{start + 21})$")
     )
-    box: Any = handle.bounding_box()
-    page.mouse.move(box["x"] + 22, 300)
+    grip: Any = handle.bounding_box()
+    page.mouse.move(grip["x"] + 22, 300)
     page.mouse.down()
     page.mouse.move(576, 300, steps=3)
     page.mouse.up()
@@ -138,6 +150,161 @@ def test_two_dates_are_swiped(live_server: Live, new_context: NewContext, story:
     expect(handle).to_have_count(0)
 
 
+def test_a_scenario_is_swiped_against_today(live_server: Live, new_context: NewContext) -> None:
+    district = live_server.district
+    home = box(121.49, 30.94, 121.5, 30.95)
+    put(district, element("residential_area", "XQ790", "示例小区", home, kind="小区", population=900))
+    moved, closed = find(district, ADMIN, Query("workstation")).elements[:2]
+    east = (moved.geometry.x + 0.02, moved.geometry.y)
+    changes = (Move(moved.id, *east), Close(closed.id), Add(121.55, 30.96, "拟建站"))
+    scenario = scenarios.save(district, ADMIN, "东移补点", changes, Question())
+    slide = Slide(
+        "方案对比", view=View(121.5, 30.95, 12.0), layers=("district", "workstation"), figures=("posts",),
+        compare=Compare(CompareKind.SCENARIO, scenario=scenario.id),
+    )  # fmt: skip
+    story = stories.create(district, PRESENTER, "方案汇报", [slide])
+    page = open_stories(live_server, new_context(), "presenter")
+    frame = play(page, story)
+    handle = frame.get_by_role("slider", name="前后对比分隔线")
+    expect(handle).to_have_attribute("aria-valuenow", re.compile(r"^6\d$"))
+    expect(frame.locator(".gm-swipe-title-left")).to_have_text("现状")
+    expect(frame.locator(".gm-swipe-title-right")).to_have_text("方案:东移补点")
+    figure = frame.locator(".gm-slide-figure", has_text="警务站(方案)")
+    today = int(overview.overview(district, PRESENTER).figure("posts").value or 0)
+    expect(figure).to_contain_text(f"现状 {today}个 → {today}个持平 较现状")
+    expect(frame.locator(".gm-slide-stamp")).to_contain_text("按方案“东移补点”推演")
+    marks = frame.locator(".gm-swipe-mark")
+    expect(marks).to_have_text([f"迁移 {moved.name}", f"裁撤 {closed.name}", "新增 拟建站"])
+
+    def clipped_left() -> float:
+        clip = frame.locator(".leaflet-gm-swipe-right-pane").evaluate("(one) => one.style.clip")
+        return float(re.findall(r"-?[\d.]+", clip)[-1])
+
+    # the scenario shows to the right of the handle alone, and more of it as the handle goes left
+    before = clipped_left()
+    for _ in range(6):
+        page.keyboard.press("[")
+    assert before - clipped_left() == pytest.approx(0.3 * 1440, abs=2)
+    assert_looks_right(page)
+    page.keyboard.press("Escape")
+    expect(page.locator(f".st-key-story_{story.id}")).to_be_visible()
+
+
+def opened_editor(live_server: Live, context: BrowserContext, story: Story) -> tuple[Page, FrameLocator]:
+    page = open_stories(live_server, context, "presenter")
+    page.locator(f".st-key-story_{story.id}").get_by_role("button", name="编辑").click()
+    slides = page.frame_locator(SLIDES)
+    slides.locator("body[data-order]").wait_for()
+    settled(page)
+    return page, slides
+
+
+def ordered(live_server: Live, slides: FrameLocator, story: Story, *titles: str) -> None:
+    """The list stands in this order, and so does the stored story."""
+    expect(slides.locator(".words")).to_have_text([f"{at + 1}. {one}" for at, one in enumerate(titles)])
+    slides.locator("body:not([data-waiting])").wait_for()
+    stored = stories.get(live_server.district, PRESENTER, story.id)
+    assert [one.title for one in stored.slides] == list(titles)
+
+
+@pytest.fixture
+def three(live_server: Live) -> Story:
+    return stories.create(live_server.district, PRESENTER, "排序", [Slide("甲"), Slide("乙"), Slide("丙")])
+
+
+def test_slides_are_dragged_by_mouse_and_moved_by_keys(
+    live_server: Live, new_context: NewContext, three: Story
+) -> None:
+    page, slides = opened_editor(live_server, new_context(), three)
+    first: Any = slides.locator(".handle").first.bounding_box()
+    last: Any = slides.locator("li").last.bounding_box()
+    page.mouse.move(first["x"] + 20, first["y"] + 20)
+    page.mouse.down()
+    page.mouse.move(first["x"] + 20, last["y"] + 40, steps=5)
+    expect(slides.locator("li.is-held .words")).to_have_text("3. 甲")
+    page.mouse.up()
+    ordered(live_server, slides, three, "乙", "丙", "甲")
+    # Escape puts back what is in the hand
+    page.mouse.move(first["x"] + 20, first["y"] + 20)
+    page.mouse.down()
+    page.mouse.move(first["x"] + 20, last["y"] + 40, steps=5)
+    slides.locator("li.is-held").press("Escape")
+    page.mouse.up()
+    ordered(live_server, slides, three, "乙", "丙", "甲")
+    # two keys, one after the other before the page can answer: the focus stays on what moves
+    handle = slides.get_by_role("button", name="移动第 3 页:甲")
+    handle.press("ArrowUp")
+    slides.get_by_role("button", name="移动第 2 页:甲").press("ArrowUp")
+    ordered(live_server, slides, three, "甲", "乙", "丙")
+    slides.get_by_role("button", name="下移第 1 页:甲").click()
+    ordered(live_server, slides, three, "乙", "甲", "丙")
+    assert_looks_right(page)
+
+
+def test_slides_are_dragged_by_a_finger(live_server: Live, new_context: NewContext, three: Story) -> None:
+    page, slides = opened_editor(live_server, new_context(viewport=TABLET, has_touch=True), three)
+    grip: Any = slides.locator(".handle").last.bounding_box()
+    top: Any = slides.locator("li").first.bounding_box()
+    touch = page.context.new_cdp_session(page)
+    x, y = grip["x"] + 20, grip["y"] + 20
+    touch.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [{"x": x, "y": y}]})
+    for share in (0.3, 0.6, 1):
+        to = {"x": x, "y": y + (top["y"] + 5 - y) * share}
+        touch.send("Input.dispatchTouchEvent", {"type": "touchMove", "touchPoints": [to]})
+    touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    ordered(live_server, slides, three, "丙", "甲", "乙")
+
+
+def test_an_order_dragged_on_an_old_story_is_kept_beside_the_new_one(
+    live_server: Live, new_context: NewContext, three: Story
+) -> None:
+    district = live_server.district
+    page, slides = opened_editor(live_server, new_context(), three)
+    renamed = [replace(one, title=f"{one.title}改") for one in three.slides]
+    stories.save(district, ADMIN, three.id, base=1, slides=renamed)
+    slides.get_by_role("button", name="下移第 1 页:甲").click()
+    expect(page.get_by_text("您排序时这份汇报已被他人修改")).to_contain_text("乙改、甲改、丙改")
+    ordered(live_server, slides, three, "甲改", "乙改", "丙改")
+    settled(page)
+    assert_looks_right(page)
+    page.get_by_role("button", name="按我的顺序排列").click()
+    ordered(live_server, slides, three, "乙改", "甲改", "丙改")
+    expect(page.get_by_text("您排序时这份汇报已被他人修改")).to_have_count(0)
+
+
+def test_a_slide_of_a_past_day_is_shown_as_of_that_day(
+    live_server: Live, new_context: NewContext, story: Story
+) -> None:
+    # no day lies behind the tests' district: the moment before the station came stands for one
+    then = story.slides[4].compare.before  # type: ignore[union-attr]
+    dated = stories.create(
+        live_server.district, PRESENTER, "往日", [Slide("当时", at=then, figures=("posts",)), Slide("现在", figures=("posts",))]
+    )  # fmt: skip
+    context = new_context()
+    asked: list[str] = []
+    context.on("request", lambda one: asked.append(one.url) if "datetime=" in one.url else None)
+    page, slides = opened_editor(live_server, context, dated)
+    expect(slides.locator("li").first.locator(".badge")).to_have_text(f"{day_of(then)}")
+    slides.get_by_role("button", name="1. 当时").click()
+    frame = map_frame(page)
+    expect(frame.locator("#gm-story-date")).to_contain_text("的状态")
+    field = page.get_by_role("group", name="这一页的日期")
+    expect(field.get_by_role("spinbutton").last).to_have_text(f"{day_of(then):%d}")
+    settled(page)
+    assert_looks_right(page)
+    slides.get_by_role("button", name="2. 现在").click()
+    expect(frame.locator("#gm-story-date")).to_have_count(0)
+    asked.clear()
+    page.get_by_role("button", name="放映").click()
+    expect(frame.locator(".gm-slide-date")).to_have_text(re.compile("^截至 "), timeout=60_000)
+    posts = int(frame.locator(".gm-slide-figure b").inner_text())
+    assert_looks_right(page)
+    assert asked
+    page.keyboard.press("ArrowRight")
+    expect(frame.locator(".gm-slide-date")).to_have_count(0)
+    expect(frame.locator(".gm-slide-figure b")).to_have_text(str(posts + 1))
+
+
 def test_a_view_becomes_a_slide_that_is_written_ordered_and_dropped(
     live_server: Live, new_context: NewContext
 ) -> None:
@@ -146,11 +313,12 @@ def test_a_view_becomes_a_slide_that_is_written_ordered_and_dropped(
     page.get_by_label("标题", exact=True).fill("现场制作")
     page.get_by_role("button", name="新建", exact=True).click()
     frame = map_frame(page)
+    slides = page.frame_locator(SLIDES)
     for number in (1, 2):
         frame.locator("body[data-scene]").wait_for()
         frame.locator("#gm-in").click()
         frame.locator("#gm-keep-slide").click()
-        expect(page.get_by_role("button", name=f"{number}. 第 {number} 页")).to_be_visible()
+        expect(slides.get_by_role("button", name=f"{number}. 第 {number} 页")).to_be_visible()
     settled(page)
     [made] = [one for one in stories.list_stories(district, PRESENTER) if one.title == "现场制作"]
     first, second = (one.view for one in made.slides)
@@ -166,11 +334,12 @@ def test_a_view_becomes_a_slide_that_is_written_ordered_and_dropped(
     done(page)
     assert_looks_right(page)
     assert axe_violations(page) == []
-    page.locator(f".st-key-slide_{made.slides[1].id}").get_by_role("button").nth(1).click()
-    expect(page.get_by_role("button", name="1. 第 2 页")).to_be_visible()
-    done(page)
-    page.locator(f".st-key-slide_{made.slides[0].id}").get_by_role("button").last.click()
-    expect(page.get_by_role("button", name="第 1 页")).to_have_count(0)
+    slides.get_by_role("button", name="上移第 2 页:第 2 页").click()
+    ordered(live_server, slides, made, "第 2 页", "第 1 页")
+    slides.get_by_role("button", name="2. 第 1 页").click()
+    page.get_by_role("button", name="删除这一页").click()
+    page.get_by_role("button", name="确定删除").click()
+    ordered(live_server, slides, made, "第 2 页")
     assert [one.title for one in stories.get(district, PRESENTER, made.id).slides] == ["第 2 页"]
 
 

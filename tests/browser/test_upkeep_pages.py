@@ -20,10 +20,11 @@ from gridmap.storage.elements import Query
 from tests.browser.checks import assert_looks_right, axe_violations
 from tests.browser.conftest import DESKTOP, TABLET
 from tests.browser.test_signin import settled
-from tests.support.district import ADMIN, KEEPER, OFFICER_WEST, element, put
+from tests.support.district import ADMIN, KEEPER, OFFICER_WEST, element, put, remove
 from tests.support.live import Live
 
 UPRIGHT = {"width": 800, "height": 1280}
+PHONE = {"width": 390, "height": 844}
 OFFICER = replace(OFFICER_WEST, username="officer")
 TABS = {
     "freshness": ["逾期看板", "督导提醒", "上图率"],
@@ -183,12 +184,8 @@ def overlapping(live_server: Live) -> Iterator[list[Element]]:
         element("governance_grid", "310199101001802", "乙治理网格", box(121.4, 30.95, 121.5, 31.0)),
     )
     yield made
-    for one in made:
-        now = stored(live_server, one)
-        if not now.is_retired:
-            elements.delete(
-                live_server.district, ADMIN, "governance_grid", one.id, base_revision=now.revision
-            )
+    now = [stored(live_server, one) for one in made]
+    remove(live_server.district, *(one for one in now if not one.is_retired))
 
 
 def test_an_overlap_is_mended_and_the_repair_taken_back(
@@ -259,11 +256,33 @@ def test_two_dates_are_compared_and_a_name_is_brought_back(
     one = make(live_server, "误存点")
     number = live_server.district.database.sequence()
     open_tab(page, "提交记录")
-    choose(page, "撤回一次提交", f"{number} · admin")
+    choose(page, "撤回一次提交", f"{number} · 示例管理员")
     page.get_by_role("button", name="撤回该提交").click()
     page.get_by_role("button", name="确定撤回").click()
     expect(page.get_by_text(f"提交 {number} 已撤回,共 1 个要素")).to_be_visible()
     assert stored(live_server, one).is_retired
+
+
+@pytest.mark.parametrize("size", [DESKTOP, TABLET, UPRIGHT, PHONE])
+def test_the_menu_says_which_page_is_open_where_it_only_shows_a_heading(
+    live_server: Live, new_context: Callable[..., BrowserContext], size: dict[str, int]
+) -> None:
+    page = open_page(live_server, new_context(viewport=size), "keeper", "history")
+    here = page.locator("[data-gm-here]:visible")
+    expect(here).to_have_attribute("data-gm-here", "历史对比")
+    box, bar = here.bounding_box(), page.locator(".gm-bar").bounding_box()
+    assert box is not None
+    assert bar is not None
+    assert box["x"] + box["width"] <= bar["x"]
+    live_server.open(page.context, "/elements")
+    page = page.context.pages[-1]
+    settled(page)
+    here = page.locator("[data-gm-here]:visible")
+    if size == PHONE:
+        expect(here).to_have_attribute("data-gm-here", "要素")
+    else:
+        expect(page.locator("[data-testid=stTopNavLink][aria-current=page]")).to_contain_text("要素")
+        expect(here).to_have_count(0)
 
 
 def test_the_menu_gathers_upkeep_and_a_viewer_finds_none_of_it(

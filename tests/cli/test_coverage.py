@@ -70,6 +70,16 @@ def test_a_run_file_gives_the_same_figures_or_exit_code_one(home: Path, tmp_path
     assert "detail" in answer(home, "coverage", "--run", file, code=1)
 
 
+def test_site_asks_for_several_covers_and_limits_people(home: Path) -> None:
+    site = ("site", "--candidates", "police_office", "--count", "1")
+    said = run(home, *site, "--problem", "mclp", "--covers", "2", "--backup", "0.5", *ASK).stdout
+    assert "至少覆盖 2 次,首次覆盖计 50%" in said
+    found = answer(home, *site, "--problem", "mclp", "--capacity", "100000", *ASK)
+    assert (found["question"]["capacity"], found["is_optimal"]) == (100000, True)
+    refused = run(home, *site, "--problem", "p-median", "--capacity", "1", *ASK, code=1)
+    assert "服务人数上限" in refused.stderr
+
+
 def test_site_names_the_best_place(home: Path) -> None:
     found = answer(home, "site", "--problem", "mclp", "--candidates", "police_office", "--count", "1", *ASK)
 

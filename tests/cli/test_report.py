@@ -69,3 +69,21 @@ def test_what_makes_no_sense_is_refused_in_words(home: Path, tmp_path: Path, arg
     assert result.exit_code == 1
     assert "未完成" in result.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("atlas", ["none", "town", "police_grid", "workstation"])
+def test_an_unknown_town_is_refused_with_the_codes_that_there_are(
+    home: Path, tmp_path: Path, atlas: str
+) -> None:
+    result = run(home, "--to", tmp_path, "--atlas", atlas, "--town", "999999999", "--json")
+    assert result.exit_code == 1
+    assert json.loads(result.stdout)["code"] == "999999999"
+    assert "没有编码“999999999”" in result.stderr
+    assert "310199101" in result.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_town_without_an_atlas_is_refused_since_it_would_change_nothing(home: Path, tmp_path: Path) -> None:
+    result = run(home, "--to", tmp_path, "--town", "310199101")
+    assert result.exit_code == 1
+    assert "请同时选择一种图册" in result.stderr

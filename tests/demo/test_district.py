@@ -22,7 +22,8 @@ from scipy.stats import spearmanr
 
 from gridmap.demo import TODAY, Demo, generate
 from gridmap.demo.facts import FACTS_FOLDER, read_facts
-from gridmap.domain.layers import Catalogue, Field, FieldType, load_catalogue
+from gridmap.domain.layer_files import load_catalogue
+from gridmap.domain.layers import Catalogue, Field, FieldType
 from gridmap.errors import InvalidInput
 from tests.demo.conftest import SMALL
 
@@ -478,8 +479,9 @@ def test_times_fall_into_the_year_before_today(demo: Demo) -> None:
 
 
 def test_visits_are_told_for_every_row(demo: Demo) -> None:
-    assert all(len(days) == len(demo.layers[name]) for name, days in demo.verified_on.items())
-    assert {"workstation", "premises", "risk", "police_grid"} <= set(demo.verified_on)
+    visits = demo.chronicle.visits
+    assert all(len(days) == len(demo.layers[name]) for name, days in visits.items())
+    assert {"workstation", "premises", "risk", "police_grid"} <= set(visits)
 
 
 # -- no person anywhere
@@ -514,7 +516,7 @@ def _digest(demo: Demo) -> str:
         for blob in shapely.to_wkb(layer.geometry.array):
             total.update(blob)
         total.update(layer.drop(columns="geometry").to_json(force_ascii=False).encode())
-    total.update(repr(sorted(demo.verified_on.items())).encode())
+    total.update(repr(demo.chronicle).encode())
     return total.hexdigest()
 
 

@@ -12,7 +12,18 @@ import shapely
 from PIL import Image
 from pyproj import Geod
 
-from gridmap.domain.layers import GeometryType, Layer, Shape, Symbol, SymbolRule, load_catalogue
+from gridmap.domain.layer_files import load_catalogue
+from gridmap.domain.layers import (
+    Choice,
+    Field,
+    FieldType,
+    GeometryType,
+    Layer,
+    Shape,
+    Symbol,
+    SymbolException,
+    SymbolRule,
+)
 from gridmap.errors import InvalidInput
 from gridmap.maps import fonts, painting
 from gridmap.maps.figure import FigureSpec, Highlight, Picture, at_resolution, draw
@@ -226,3 +237,17 @@ def test_a_layer_may_vary_its_lines() -> None:
     )
     picture = draw(spec(Drawn(layer, lines, [{"kind": "double"}, {"kind": "dash"}, {}])))
     assert {one.title for one in picture.legend} == {"管线", "管线:双线", "管线:虚线"}
+
+
+def test_an_exception_has_a_line_of_its_own_in_the_legend() -> None:
+    state = Field("state", "状态", FieldType.CHOICE, choices=(Choice("old", "停用"),))
+    layer = Layer(
+        "pipe", "管线", "设施", GeometryType.LINE, (state,), Symbol(Shape.SOLID, "#112233", 3),
+        symbol_rule=SymbolRule(
+            "kind", {"dash": Symbol(Shape.DASHED, "#00aa00", 2, title="虚线")},
+            (SymbolException("state", "old", Symbol(Shape.DOTTED, "#888888", 1)),),
+        ),
+    )  # fmt: skip
+    lines = np.array([shapely.LineString([(121.41, 30.92), (121.49, 30.92)])] * 2)
+    picture = draw(spec(Drawn(layer, lines, [{"kind": "dash"}, {"kind": "dash", "state": "old"}])))
+    assert {one.title for one in picture.legend} == {"管线:虚线", "管线:停用"}

@@ -10,7 +10,8 @@ import shapely
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gridmap.domain.layers import Catalogue, Shape, load_catalogue
+from gridmap.domain.layer_files import load_catalogue
+from gridmap.domain.layers import Catalogue, Shape
 from gridmap.maps import styles
 from gridmap.settings import DATA_FOLDER
 

@@ -33,7 +33,9 @@ GOOD, OTHER = "grey-otter-48-moss", "calm-heron-52-reed"
 @pytest.fixture(autouse=True)
 def cheap_hasher(monkeypatch: pytest.MonkeyPatch) -> None:
     """The real algorithm with less work: what is tested does not depend on its cost."""
-    monkeypatch.setattr(accounts.passwords, "HASHER", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+    monkeypatch.setattr(
+        accounts.passwords, "HASHER", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    )
 
 
 @pytest.fixture(scope="module", params=["gpkg", "postgis"])
@@ -166,7 +168,9 @@ def test_neither_passwords_nor_keys_nor_tokens_are_stored(district: District, ad
 def test_a_hash_of_older_strength_is_renewed_at_sign_in(
     district: District, admin: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(accounts.passwords, "HASHER", PasswordHasher(time_cost=2, memory_cost=8, parallelism=1))
+    monkeypatch.setattr(
+        accounts.passwords, "HASHER", PasswordHasher(time_cost=2, memory_cost=8, parallelism=1)
+    )
     sign_in(district, "chief")
     assert "t=2" in everything_stored(district)
     sign_in(district, "chief")
@@ -424,6 +428,7 @@ def test_an_administrator_opens_an_account_for_an_area(district: District, admin
         ({"username": "<script>"}, InvalidInput),
         ({"username": "-x1"}, InvalidInput),
         ({"display_name": "  "}, InvalidInput),
+        ({"display_name": "民警13800138000"}, InvalidInput),
         ({"layers": ["unknown"]}, NotFound),
         ({"area": ["999"]}, InvalidInput),
         ({"password": "short"}, WeakPassword),

@@ -10,6 +10,7 @@ import pytest
 from gridmap.errors import EditConflict, InvalidInput, NotFound, PermissionDenied
 from gridmap.services import briefings, overview
 from gridmap.services.district import District
+from gridmap.services.figures import Scope
 from tests.support.clock import FakeClock
 from tests.support.district import ADMIN, ANALYST, VIEWER
 from tests.support.leaders import PRESENTER, populated
@@ -68,14 +69,27 @@ def test_a_presenter_edits_and_keeps_a_briefing(district: District) -> None:
 def test_figures_of_one_scope_are_not_read_in_another(district: District) -> None:
     draft = briefings.draft(district, ANALYST)
     made = briefings.create(district, ANALYST, draft)
-    for reader in (PRESENTER, VIEWER):
-        assert made.id not in [one.id for one in briefings.list_briefings(district, reader)]
-        with pytest.raises(NotFound):
-            briefings.get(district, reader, made.id)
-    assert made.id in [one.id for one in briefings.list_briefings(district, ADMIN)]
-    # nor stored under the name of somebody who may not see them
+    assert made.id not in [one.id for one in briefings.list_briefings(district, VIEWER)]
+    with pytest.raises(NotFound):
+        briefings.get(district, VIEWER, made.id)
+    for reader in (ADMIN, PRESENTER):
+        assert made.id in [one.id for one in briefings.list_briefings(district, reader)]
+    # nor stored by somebody who may not see them
     with pytest.raises(PermissionDenied):
-        briefings.create(district, PRESENTER, draft)
+        briefings.create(district, VIEWER, draft)
+
+
+def test_a_briefing_for_viewers_holds_what_viewers_see_and_is_read_by_all(district: District) -> None:
+    draft = briefings.draft(district, PRESENTER, is_masked=True)
+    assert draft.text == briefings.draft(district, VIEWER).text
+    assert draft.scope is Scope.MASKED
+    assert "红色 *" in draft.text
+    assert "小于 5" in draft.text.splitlines()[-1]
+    assert "已隐去,不作排名" in draft.text
+    made = briefings.create(district, PRESENTER, draft)
+    for reader in (VIEWER, PRESENTER, ADMIN):
+        assert briefings.get(district, reader, made.id).scope is Scope.MASKED
+    briefings.delete(district, PRESENTER, made.id)
 
 
 def test_personal_data_is_not_kept(district: District) -> None:

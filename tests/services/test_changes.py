@@ -32,7 +32,9 @@ def station(number: int) -> object:
 
 
 def risk(number: int) -> object:
-    return element("risk", f"FX{number:04}", "风险", Point(121.4, 30.9), category="反诈", grade="red", state="reported")
+    return element(
+        "risk", f"FX{number:04}", "风险", Point(121.4, 30.9), category="反诈", grade="red", state="reported"
+    )
 
 
 def test_changes_are_told_by_layer_in_order(district: District) -> None:
@@ -68,7 +70,9 @@ def test_a_number_the_district_never_reached_asks_for_loading_anew(district: Dis
 def test_listeners_are_woken_by_every_commit_of_any_process(district: District) -> None:
     feed, woken = changes.feed(district), threading.Semaphore(0)
     end = feed.listen(woken.release)
-    other = District(district.settings, district.catalogue, district.database, district.frames, district.clock)
+    other = District(
+        district.settings, district.catalogue, district.database, district.frames, district.clock
+    )
     try:
         for number in (1, 2):
             put(other, station(number))

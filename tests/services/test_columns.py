@@ -2,7 +2,7 @@
 
 import pytest
 
-from gridmap.domain.layers import load_catalogue
+from gridmap.domain.layer_files import load_catalogue
 from gridmap.services import columns
 from gridmap.settings import DATA_FOLDER
 

@@ -26,18 +26,16 @@ from tests.support.district import (
     OFFICER_WEST,
     VIEWER,
     element,
-    make_district,
+    open_store,
     put,
-    seed,
 )
 
 SOUTH, NORTH = "310199101001001", "310199101001002"
 
 
 @pytest.fixture
-def district(database_url: str, tmp_path: Path, clock: FakeClock) -> Iterator[District]:
-    made = make_district(database_url, tmp_path, clock)
-    seed(made)
+def district(seeded_url: str, tmp_path: Path, clock: FakeClock) -> Iterator[District]:
+    made = open_store(seeded_url, tmp_path, clock)
     clock.advance(days=1)
     yield made
     made.close()

@@ -12,7 +12,7 @@ from gridmap.errors import InvalidInput
 from gridmap.services.correspondence import correspondence
 from gridmap.services.district import District
 from tests.support.clock import FakeClock
-from tests.support.district import KEEPER, OFFICER_WEST, VIEWER, element, make_district, put, seed
+from tests.support.district import KEEPER, OFFICER_WEST, VIEWER, element, open_store, put
 from tests.support.partition import M2_PER_SQUARE_DEGREE
 
 SOUTH, NORTH = "310199101001001", "310199101001002"
@@ -20,9 +20,8 @@ TOWN = box(121.4, 30.9, 121.5, 31.0)
 
 
 @pytest.fixture
-def district(database_url: str, tmp_path: Path, clock: FakeClock) -> Iterator[District]:
-    made = make_district(database_url, tmp_path, clock)
-    seed(made)
+def district(seeded_url: str, tmp_path: Path, clock: FakeClock) -> Iterator[District]:
+    made = open_store(seeded_url, tmp_path, clock)
     yield made
     made.close()
 

@@ -11,9 +11,9 @@ from gridmap.domain.elements import Operation
 from gridmap.domain.freshness import due_at
 from gridmap.domain.roles import User
 from gridmap.errors import EditConflict, NotFound, PermissionDenied, RevisionRequired, StateConflict
-from gridmap.services import elements
+from gridmap.services import auditing, elements
 from gridmap.services.district import District
-from gridmap.services.elements import InvalidElement
+from gridmap.services.elements import InvalidElement, writing
 from gridmap.services.partition import GridOverlapError, OutsideParentError
 from gridmap.storage import access_log, history
 from gridmap.storage.elements import Query
@@ -25,9 +25,9 @@ from tests.support.district import (
     OFFICER_WEST,
     VIEWER,
     element,
-    make_district,
+    open_store,
     put,
-    seed,
+    seeded_elements,
 )
 
 STATION = {"code": "JWZ11", "name": "新警务站", "opening_hours": "24h", "officer_count": 4}
@@ -35,19 +35,14 @@ IN_WEST, IN_EAST = shapely.Point(121.43, 30.98), shapely.Point(121.57, 30.91)
 
 
 @pytest.fixture
-def district(database_url: str, tmp_path: Path, clock: FakeClock) -> Iterator[District]:
-    made = make_district(database_url, tmp_path, clock)
-    made_elements.clear()
-    made_elements.update(seed(made))
+def district(seeded_url: str, tmp_path: Path, clock: FakeClock) -> Iterator[District]:
+    made = open_store(seeded_url, tmp_path, clock)
     yield made
     made.close()
 
 
-made_elements: dict = {}
-
-
 def station(code: str = "JWZ01") -> str:
-    return made_elements[code].id
+    return seeded_elements()[code].id
 
 
 def change(district: District, user: User, code: str = "JWZ01", *, base: int | None = 1, **changes):
@@ -131,18 +126,20 @@ def test_an_account_limited_to_layers_writes_only_there(district: District) -> N
         change(district, limited, officer_count=9)
 
 
-@pytest.mark.parametrize("act", ["create", "change", "delete", "verify", "restore"])
+_ACTS = {
+    "create": lambda district: elements.create(district, VIEWER, "workstation", STATION, IN_WEST),
+    "change": lambda district: change(district, VIEWER, officer_count=9),
+    "delete": lambda district: elements.delete(district, VIEWER, "workstation", station(), base_revision=1),
+    "verify": lambda district: elements.verify(district, VIEWER, "workstation", station(), base_revision=1),
+    "restore": lambda district: elements.restore(district, VIEWER, "workstation", station()),
+}
+
+
+@pytest.mark.parametrize("act", _ACTS)
 def test_a_viewer_can_change_nothing(district: District, act: str) -> None:
     before = district.database.sequence()
     with pytest.raises(PermissionDenied):
-        if act == "create":
-            elements.create(district, VIEWER, "workstation", STATION, IN_WEST)
-        elif act == "change":
-            change(district, VIEWER, officer_count=9)
-        elif act == "restore":
-            elements.restore(district, VIEWER, "workstation", station())
-        else:
-            getattr(elements, act)(district, VIEWER, "workstation", station(), base_revision=1)
+        _ACTS[act](district)
     assert district.database.sequence() == before
 
 
@@ -251,7 +248,7 @@ def test_verifying_moves_the_due_date_and_nothing_else(district: District, clock
 
     assert verified.verified_at == clock()
     assert verified.due_at == due_at(clock(), 30)
-    before = made_elements["JWZ01"]
+    before = seeded_elements()["JWZ01"]
     assert verified.values() == before.values()
 
 
@@ -261,10 +258,62 @@ def test_a_request_sent_twice_is_carried_out_once(district: District) -> None:
 
     assert again.element == first.element
     assert again.is_repeat
+    other = {**STATION, "code": "JWZ12"}
     with pytest.raises(StateConflict):
-        other = {**STATION, "code": "JWZ12"}
         elements.create(district, ADMIN, "workstation", other, IN_WEST, idempotency_key="k1")
     assert elements.find(district, ADMIN, Query("workstation")).total == 7
+
+
+def test_a_request_sent_again_brings_the_warnings_of_the_first_time(district: District) -> None:
+    beside = seeded_elements()["JWZ01"].geometry
+    first = elements.create(district, ADMIN, "workstation", STATION, beside, idempotency_key="k2")
+    change(district, KEEPER, officer_count=8)
+    elements.delete(district, KEEPER, "workstation", first.element.id, base_revision=1)
+    again = elements.create(district, ADMIN, "workstation", STATION, beside, idempotency_key="k2")
+
+    assert first.warnings
+    assert (again.element, again.warnings) == (first.element, first.warnings)
+
+
+def test_a_request_sent_again_after_its_content_was_redacted_says_so(district: District) -> None:
+    def send() -> elements.Receipt:
+        return elements.create(district, ADMIN, "workstation", STATION, IN_WEST, idempotency_key="k3")
+
+    made = send().element
+    elements.change(
+        district, ADMIN, "workstation", made.id, base_revision=1, changes={"name": "改名"}
+    )  # fmt: skip
+    auditing.redact(district, ADMIN, made.id, 1, reason="误填")
+
+    with pytest.raises(NotFound, match="redacted"):
+        send()
+    assert elements.find(district, ADMIN, Query("workstation")).total == 7
+
+
+RISK = {
+    "code": "FX7001",
+    "name": "河道",
+    "category": "涉水安全",
+    "grade": "blue",
+    "reported_on": "2026-03-02",
+}
+
+
+def test_a_risk_cannot_be_due_before_it_was_reported(district: District) -> None:
+    with pytest.raises(InvalidElement) as refused:
+        elements.create(district, KEEPER, "risk", {**RISK, "deadline_on": "2026-03-01"}, IN_WEST)
+    assert refused.value.facts["problems"] == [
+        {
+            "field": "deadline_on", "rule": "not_before",
+            "message": "“办理期限”(2026-03-01)不能早于“上报日期”(2026-03-02)",
+        }
+    ]  # fmt: skip
+    made = elements.create(district, KEEPER, "risk", {**RISK, "deadline_on": "2026-03-02"}, IN_WEST).element
+    with pytest.raises(InvalidElement):
+        elements.change(
+            district, KEEPER, "risk", made.id, base_revision=1, changes={"reported_on": "2026-03-03"}
+        )
+    assert elements.get(district, KEEPER, "risk", made.id) == made
 
 
 def test_as_of_shows_the_element_as_it_was(district: District, clock: FakeClock) -> None:
@@ -299,7 +348,7 @@ def test_a_click_finds_an_element_where_it_was_moved_to(district: District) -> N
 
 
 def grid(code: str = "310199101001001") -> str:
-    return made_elements[code].id
+    return seeded_elements()[code].id
 
 
 def test_a_grid_that_overlaps_its_neighbour_is_refused_with_both_codes(district: District) -> None:
@@ -348,12 +397,12 @@ def test_the_chain_is_valid_after_all_kinds_of_writes(district: District) -> Non
 
 
 def test_a_code_that_a_grid_gave_up_is_not_given_to_another(district: District) -> None:
-    grid = made_elements["310199101001001"]
+    grid = seeded_elements()["310199101001001"]
     changed = elements.change(
         district, KEEPER, "police_grid", grid.id, base_revision=1, changes={"code": "310199101001009"}
     ).element
+    other = seeded_elements()["310199101001002"]
     with pytest.raises(StateConflict):
-        other = made_elements["310199101001002"]
         elements.change(
             district, KEEPER, "police_grid", other.id, base_revision=1, changes={"code": grid.code}
         )
@@ -365,7 +414,7 @@ def test_a_code_that_a_grid_gave_up_is_not_given_to_another(district: District) 
 def test_an_account_whose_grid_got_another_code_still_works_there(district: District) -> None:
     officer = User("officer7", "示例民警07", OFFICER_WEST.role, area=frozenset({"310199101001001"}))
     elements.change(
-        district, KEEPER, "police_grid", made_elements["310199101001001"].id, base_revision=1,
+        district, KEEPER, "police_grid", seeded_elements()["310199101001001"].id, base_revision=1,
         changes={"code": "310199101001009"},
     )  # fmt: skip
     assert change(district, officer, officer_count=9).revision == 2
@@ -376,7 +425,7 @@ def test_an_account_whose_grid_got_another_code_still_works_there(district: Dist
 def test_of_two_grids_drawn_over_each_other_at_the_same_moment_one_is_refused(
     district: District, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    west, east = made_elements["310199101001001"], made_elements["310199102001001"]
+    west, east = seeded_elements()["310199101001001"], seeded_elements()["310199102001001"]
     elements.change(
         district,
         KEEPER,
@@ -395,7 +444,7 @@ def test_of_two_grids_drawn_over_each_other_at_the_same_moment_one_is_refused(
             elements.change(district, KEEPER, "police_grid", east.id, base_revision=2, geometry=east.geometry)
         return checked
 
-    monkeypatch.setattr(elements, "checked", meanwhile)
+    monkeypatch.setattr(writing, "checked", meanwhile)
     wider = shapely.box(121.4, 30.9, 121.51, 30.95)
     with pytest.raises(GridOverlapError):
         elements.change(district, KEEPER, "police_grid", west.id, base_revision=1, geometry=wider)
@@ -415,3 +464,26 @@ def test_values_of_a_grid_can_be_edited_while_its_ground_is_still_wrong(district
             base_revision=2,
             geometry=shapely.box(122.0, 30.9, 122.1, 31.1),
         )
+
+
+def test_a_place_beside_the_district_is_stored_with_a_warning(district: District) -> None:
+    values = {"code": "PAW990", "name": "远处", "host": "商铺", "opening_hours": "24h"}
+    far = elements.create(district, ADMIN, "safe_house", values, shapely.Point(116.4, 39.9))
+    assert any("本区范围之外" in one for one in far.warnings)
+    near = elements.create(
+        district, ADMIN, "safe_house", values | {"code": "PAW991"}, shapely.Point(121.43, 30.93)
+    )
+    assert not any("本区范围之外" in one for one in near.warnings)
+
+
+def test_a_new_code_follows_the_greatest_and_is_never_one_that_was_used(district: District) -> None:
+    values = {"name": "屋", "host": "商铺", "opening_hours": "24h"}
+    place = shapely.Point(121.43, 30.93)
+    assert elements.next_code(district, ADMIN, "police_grid") is None
+    first = elements.next_code(district, ADMIN, "safe_house")
+    assert first is not None
+    made = elements.create(district, ADMIN, "safe_house", values | {"code": first}, place).element
+    assert elements.next_code(district, ADMIN, "safe_house") == f"PAW{int(first[3:]) + 1:0{len(first) - 3}d}"
+    elements.delete(district, ADMIN, "safe_house", made.id, base_revision=1)
+    assert elements.next_code(district, ADMIN, "safe_house") != first
+    assert elements.next_code(district, ADMIN, "workstation") == "JWZ07"

@@ -28,9 +28,8 @@ from tests.support.district import (
     OFFICER_WEST,
     VIEWER,
     element,
-    make_district,
+    open_store,
     put,
-    seed,
 )
 
 SOUTH, NORTH = "310199101001001", "310199101001002"
@@ -38,10 +37,9 @@ EAST_SOUTH, EAST_NORTH = "310199102001001", "310199102001002"
 
 
 @pytest.fixture
-def district(database_url: str, tmp_path: Path, clock: FakeClock) -> Iterator[District]:
+def district(seeded_url: str, tmp_path: Path, clock: FakeClock) -> Iterator[District]:
     """Six workstations (a 30-day rule), all verified on 2 March, and an officer's account for each town."""
-    made = make_district(database_url, tmp_path, clock)
-    seed(made)
+    made = open_store(seeded_url, tmp_path, clock)
     for one in stations(made).values():
         elements.verify(made, ADMIN, "workstation", one.id, base_revision=1)
     with made.database.write() as connection:

@@ -12,6 +12,7 @@ import pytest
 import shapely
 from shapely import Point, Polygon, box
 
+from gridmap.domain.codes import parse_scheme
 from gridmap.domain.elements import Element, Operation
 from gridmap.domain.roles import Role, User
 from gridmap.errors import InvalidInput, NotFound, PermissionDenied
@@ -31,8 +32,8 @@ from tests.support.district import (
     VIEWER,
     element,
     make_district,
+    open_store,
     put,
-    seed,
 )
 from tests.support.partition import M2_PER_SQUARE_DEGREE, cells
 
@@ -42,9 +43,8 @@ TOWN = box(121.4, 30.9, 121.5, 31.0)
 
 
 @pytest.fixture
-def district(database_url: str, tmp_path: Path, clock: FakeClock) -> Iterator[District]:
-    made = make_district(database_url, tmp_path, clock)
-    seed(made)
+def district(seeded_url: str, tmp_path: Path, clock: FakeClock) -> Iterator[District]:
+    made = open_store(seeded_url, tmp_path, clock)
     yield made
     made.close()
 
@@ -180,6 +180,17 @@ def test_a_code_used_twice_gets_the_next_free_one(district: District) -> None:
     mend_first(district, Kind.DUPLICATE_CODE)
     codes = {one.code for one in elements.find(district, ADMIN, Query("police_grid")).elements}
     assert {SOUTH, "310199101001003"} < codes
+
+
+def test_a_check_up_goes_on_where_no_code_is_left(district: District) -> None:
+    grids.choose_scheme(district, ADMIN, "police_grid", parse_scheme("6+3+5+1"))
+    prefix = SOUTH[:-1]
+    put(district, element("police_grid", SOUTH, "同码", box(121.6, 30.9, 121.61, 30.91)))
+    for at in range(3, 10):
+        place = box(121.6 + at / 50, 30.9, 121.61 + at / 50, 30.91)
+        put(district, element("police_grid", f"{prefix}{at}", f"第{at}格", place))
+    [duplicate] = found(district, Kind.DUPLICATE_CODE)
+    assert (duplicate.codes, duplicate.repairs) == ((SOUTH, SOUTH), ())
 
 
 def test_a_shape_that_crosses_itself_is_found_and_mended(district: District) -> None:

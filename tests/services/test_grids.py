@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import shapely
+from pyproj import Transformer
 from shapely import LineString, Polygon, box
 
 from gridmap.domain.codes import Order, parse_scheme
@@ -27,7 +29,7 @@ from gridmap.services import elements, grids
 from gridmap.services.district import District
 from gridmap.services.elements import InvalidElement
 from gridmap.services.grids import NoPartition
-from gridmap.services.partition import ChildOutsideError
+from gridmap.services.partition import ChildOutsideError, HoleLeftError
 from gridmap.services.reverting import CannotUndo
 from gridmap.storage import elements as stored
 from gridmap.storage import history
@@ -42,9 +44,9 @@ from tests.support.district import (
     OFFICER_EAST,
     OFFICER_WEST,
     element,
-    make_district,
+    open_store,
     put,
-    seed,
+    remove,
 )
 from tests.support.partition import difference_m2, overlap_m2, strays
 
@@ -57,9 +59,8 @@ SOUTH_OFFICER = User("officer3", "示例民警03", Role.OFFICER, area=frozenset(
 
 
 @pytest.fixture
-def district(database_url: str, tmp_path: Path, clock: FakeClock) -> Iterator[District]:
-    made = make_district(database_url, tmp_path, clock)
-    seed(made)
+def district(seeded_url: str, tmp_path: Path, clock: FakeClock) -> Iterator[District]:
+    made = open_store(seeded_url, tmp_path, clock)
     yield made
     made.close()
 
@@ -355,6 +356,12 @@ def test_grids_of_two_towns_or_without_a_common_border_are_not_merged(district: 
         merge(district, codes=["310199101001003", "310199101001006"])
 
 
+@pytest.mark.parametrize("codes", [(), (SOUTH,)])
+def test_merging_takes_two_grids(district: District, codes: tuple[str, ...]) -> None:
+    with pytest.raises(GridEditError, match="at least two"):
+        merge(district, codes=codes)
+
+
 def test_a_line_that_divides_nothing_is_refused(district: District) -> None:
     found = grid(district, SOUTH)
     with pytest.raises(GridEditError):
@@ -536,11 +543,95 @@ def test_an_officer_of_a_split_grid_keeps_its_parts(district: District) -> None:
 
 
 def test_ground_of_nobody_outside_the_own_area_is_not_taken_without_asking(district: District) -> None:
-    found = grid(district, NORTH)
-    elements.delete(district, KEEPER, "police_grid", found.id, base_revision=found.revision)
+    remove(district, grid(district, NORTH))
     receipt = move(district, SOUTH_OFFICER)
     assert receipt.proposal is not None
     assert receipt.proposal.their_ids == []
+
+
+# --- deleting ---------------------------------------------------------------------------------------------
+
+
+def delete(district: District, one: Element) -> None:
+    elements.delete(district, KEEPER, one.layer, one.id, base_revision=one.revision)
+
+
+def test_a_grid_of_a_whole_partition_is_not_deleted_and_merging_it_is_what_is_told(
+    district: District,
+) -> None:
+    before = district.database.sequence()
+    with pytest.raises(HoleLeftError) as refused:
+        delete(district, grid(district, SOUTH))
+    told = refused.value
+    # only NORTH: the grid beside it lies in another town
+    assert told.neighbours == [NORTH]
+    assert told.area_m2 == pytest.approx(area_of(box(121.4, 30.9, 121.5, 30.95)), rel=1e-6)
+    assert "“合并”,并入相邻的“西镇二格”" in told.chinese()
+    assert district.database.sequence() == before
+    merge(district, into=NORTH)
+    assert_partition(district)
+    assert SOUTH not in living(district)
+
+
+def area_of(geometry: Polygon) -> float:
+    """Its area on the ellipsoid's UTM zone, computed beside the code under test."""
+    to_metres = Transformer.from_crs(4326, 32651, always_xy=True)
+    return shapely.transform(geometry, lambda xy: np.column_stack(to_metres.transform(*xy.T))).area
+
+
+def test_the_last_grid_of_a_parent_is_deleted(district: District) -> None:
+    merge(district, into=NORTH)
+    delete(district, grid(district, NORTH))
+    assert set(living(district)) == {EAST_SOUTH, "310199102001002"}
+
+
+def test_grids_are_deleted_while_their_parent_is_still_being_filled(district: District) -> None:
+    half = element("governance_grid", "310199101001801", "治一", box(121.4, 30.9, 121.45, 31.0))
+    most = element("governance_grid", "310199101001802", "治二", box(121.45, 30.9, 121.498, 31.0))
+    put(district, half, most)
+    delete(district, living(district, "governance_grid")["310199101001802"])
+    assert list(living(district, "governance_grid")) == ["310199101001801"]
+
+
+def test_a_sliver_of_a_hundredth_does_not_make_a_whole_partition_open(district: District) -> None:
+    half = element("governance_grid", "310199101001801", "治一", box(121.4, 30.9, 121.45, 31.0))
+    most = element("governance_grid", "310199101001802", "治二", box(121.45, 30.9, 121.4995, 31.0))
+    put(district, half, most)
+    with pytest.raises(HoleLeftError):
+        delete(district, living(district, "governance_grid")["310199101001802"])
+
+
+def test_a_grid_whose_ground_others_cover_is_deleted(district: District) -> None:
+    [twin] = put(
+        district, element("police_grid", "310199101001009", "重叠", box(121.41, 30.91, 121.42, 30.92))
+    )
+    delete(district, twin)
+    assert_partition(district)
+
+
+def test_areas_without_a_parent_or_in_a_layer_that_is_no_partition_are_deleted(district: District) -> None:
+    [estate] = put(
+        district,
+        element("residential_area", None, "小区", box(121.41, 30.91, 121.42, 30.92), population=100),
+    )
+    delete(district, estate)
+    beats = put(
+        district,
+        element("police_beat", "A1", "一", box(121.4, 30.9, 121.45, 31.0)),
+        element("police_beat", "A2", "二", box(121.45, 30.9, 121.5, 31.0)),
+    )
+    delete(district, beats[0])  # no station is on the map that the beats would fill
+    assert list(living(district, "police_beat")) == ["A2"]
+
+
+def test_a_grid_that_has_just_filled_a_hole_can_be_taken_back(district: District) -> None:
+    gone = grid(district, NORTH)
+    remove(district, gone)
+    made = elements.create(
+        district, KEEPER, "police_grid", {"code": "310199101001007", "name": "补格"}, gone.geometry
+    ).element
+    elements.undo(district, KEEPER, "police_grid", made.id, base_revision=1)
+    assert "310199101001007" not in living(district)
 
 
 # --- layers above and below ---------------------------------------------------------------------------------

@@ -119,6 +119,37 @@ def test_a_dry_run_names_every_bad_row_by_number_field_and_rule(district: Distri
     assert district.database.sequence() == before
 
 
+def test_a_dry_run_tells_what_each_update_replaces_and_how_far_it_moves(district: District) -> None:
+    load(district, csv("JWZ31,原站,24小时,4,121.45,30.92", "JWZ32,同站,24小时,4,121.46,30.92"))
+    made = plan(district, csv("JWZ31,新站,24小时,6,121.451,30.92", "JWZ32,同站,24小时,4,121.46,30.92"))
+    document = made.document()
+    [one] = document["updates"]
+    assert document["update_count"] == 1
+    assert (one["code"], one["fields"]) == ("JWZ31", {"name": ["原站", "新站"], "officer_count": [4, 6]})
+    assert one["moved_m"] == pytest.approx(95.6, abs=0.5)
+
+
+RISKS = "编码,名称,类别,等级,上报日期,办理期限,经度,纬度"
+DUE = "编码,办理期限,经度,纬度"
+
+
+def test_a_date_before_the_one_it_follows_is_refused_by_row(district: District) -> None:
+    rows = [
+        "FX7001,甲,反诈,blue,2026-03-02,2026-03-01,121.45,30.92",
+        "FX7002,乙,反诈,blue,2026-03-02,,121.46,30.96",
+    ]
+    made = plan(district, csv(*rows, headings=RISKS), layer="risk")
+    assert faults(made) == {(2, "deadline_on", "not_before")}
+
+
+def test_a_date_is_compared_with_the_one_that_the_file_leaves_as_it_is(either: District) -> None:
+    row = "FX7001,甲,反诈,blue,2026-03-02,2026-03-09,121.45,30.92"
+    imports.apply(either, ADMIN, plan(either, csv(row, headings=RISKS), layer="risk"), "all")
+    late = plan(either, csv("FX7001,2026-03-01,121.45,30.92", headings=DUE), layer="risk")
+    assert faults(late) == {(2, "deadline_on", "not_before")}
+    assert faults(plan(either, csv("FX7001,2026-03-02,121.45,30.92", headings=DUE), layer="risk")) == set()
+
+
 def test_all_or_nothing_stores_nothing_of_a_file_with_a_bad_row(district: District) -> None:
     before = district.database.sequence()
     with pytest.raises(ImportRefused) as refused:
@@ -427,7 +458,9 @@ def test_a_coarser_grid_may_not_cut_the_grids_below_it(district: District) -> No
     assert faults(made) == {(2, "geometry", "child_outside"), (3, "geometry", "child_outside")}
     assert "310199101001001" in made.problems[0].message
     # along the border of the grids below, all is well: here, as it was
-    same = plan(district, grids(("310199101", "西镇新名", shapely.box(121.4, 30.9, 121.5, 31.0))), layer="town")
+    same = plan(
+        district, grids(("310199101", "西镇新名", shapely.box(121.4, 30.9, 121.5, 31.0))), layer="town"
+    )
     assert same.is_clean
 
 
@@ -438,9 +471,7 @@ def test_what_lies_beyond_an_outline_from_elsewhere_is_told_and_stored(district:
     assert made.is_clean
     assert [(one.row, one.rule) for one in made.remarks] == [(2, "outside_parent")]
     town = elements.find(district, ADMIN, Query("town", equals={"code": "310199101"})).elements[0]
-    receipt = elements.change(
-        district, ADMIN, "town", town.id, base_revision=town.revision, geometry=wider
-    )
+    receipt = elements.change(district, ADMIN, "town", town.id, base_revision=town.revision, geometry=wider)
     assert any("超出所属“辖区”" in one for one in receipt.warnings)
 
 

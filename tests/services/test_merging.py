@@ -88,6 +88,24 @@ def test_rules_hold_for_merged_edits(district: District, station: str) -> None:
         save(district, OFFICER_WEST, station, changes={"officer_count": -1})
 
 
+def test_two_edits_that_contradict_only_together_are_refused(district: District) -> None:
+    values = {"code": "FX7001", "name": "河道", "category": "涉水安全", "grade": "blue"}
+    values |= {"reported_on": "2026-03-02", "deadline_on": "2026-03-09"}
+    risk = elements.create(district, KEEPER, "risk", values, shapely.Point(121.43, 30.98)).element
+    save_risk = {
+        "base_revision": 1,
+        "district": district,
+        "user": KEEPER,
+        "layer_id": "risk",
+        "element_id": risk.id,
+    }
+    merging.save(**save_risk, changes={"deadline_on": "2026-03-04"})
+
+    with pytest.raises(InvalidElement, match="deadline_on: not_before"):
+        merging.save(**save_risk, changes={"reported_on": "2026-03-05"})
+    assert elements.get(district, KEEPER, "risk", risk.id).properties["reported_on"] == "2026-03-02"
+
+
 def test_edits_at_the_same_moment_all_survive(district: District, station: str) -> None:
     fields = {"officer_count": 9, "auxiliary_count": 8, "vehicle_count": 7, "ebike_count": 6, "capacity": 500}
     threads = [

@@ -52,18 +52,28 @@ def test_points_come_out_as_the_reference_encoder_writes_them(points: list[BaseG
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.lists(st.one_of(lines, st.lists(lines, min_size=1, max_size=3).map(shapely.MultiLineString)), min_size=1, max_size=6))
+@given(
+    st.lists(
+        st.one_of(lines, st.lists(lines, min_size=1, max_size=3).map(shapely.MultiLineString)),
+        min_size=1,
+        max_size=6,
+    )
+)
 def test_lines_come_out_as_the_reference_encoder_writes_them(made: list[BaseGeometry]) -> None:
     assert ours(array(*made)) == theirs(array(*made))
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(boxes, min_size=1, max_size=5), st.booleans())
-def test_areas_keep_their_ground_their_holes_and_the_right_direction(made: list[BaseGeometry], is_holed: bool) -> None:
+def test_areas_keep_their_ground_their_holes_and_the_right_direction(
+    made: list[BaseGeometry], is_holed: bool
+) -> None:
     shapes = [shapely.MultiPolygon([one]) if n % 2 else one for n, one in enumerate(made)]
     if is_holed:
         shapes = [
-            shapely.difference(one, shapely.box(one.bounds[0] + 1, one.bounds[1] + 1, one.bounds[2] - 1, one.bounds[3] - 1))
+            shapely.difference(
+                one, shapely.box(one.bounds[0] + 1, one.bounds[1] + 1, one.bounds[2] - 1, one.bounds[3] - 1)
+            )
             if min(one.bounds[2] - one.bounds[0], one.bounds[3] - one.bounds[1]) > 3
             else one
             for one in shapes
@@ -80,9 +90,15 @@ def test_areas_keep_their_ground_their_holes_and_the_right_direction(made: list[
 
 @settings(max_examples=20, deadline=None)
 @given(boxes, st.booleans())
-def test_outer_rings_run_clockwise_on_the_screen_and_holes_against_it(made: BaseGeometry, is_reversed: bool) -> None:
+def test_outer_rings_run_clockwise_on_the_screen_and_holes_against_it(
+    made: BaseGeometry, is_reversed: bool
+) -> None:
     west, north, east, south = made.bounds
-    hole = shapely.box(west + (east - west) / 4, north, east, south).intersection(made).buffer(-0.4, join_style="mitre")
+    hole = (
+        shapely.box(west + (east - west) / 4, north, east, south)
+        .intersection(made)
+        .buffer(-0.4, join_style="mitre")
+    )
     ring = shapely.difference(made, hole) if hole.area > 50 else made
     [feature] = ours(array(shapely.reverse(ring) if is_reversed else ring))
     shell, *holes = feature["geometry"]["coordinates"]
@@ -130,7 +146,9 @@ def test_repeated_positions_are_written_once() -> None:
 
 def test_values_keep_their_kinds() -> None:
     values = {"text": "警务站", "whole": -3, "part": 1.5, "yes": True, "one": 1}
-    content = encode_layer("layer", array(shapely.Point(1, 2)), [7], {name: [value] for name, value in values.items()})
+    content = encode_layer(
+        "layer", array(shapely.Point(1, 2)), [7], {name: [value] for name, value in values.items()}
+    )
     [feature] = decoded(content)
 
     assert feature["properties"] == values

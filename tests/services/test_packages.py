@@ -24,15 +24,14 @@ from gridmap.storage import access_log, history
 from gridmap.storage.elements import Query
 from gridmap.storage.packages import Trouble
 from tests.support.clock import FakeClock
-from tests.support.district import ADMIN, KEEPER, OFFICER_EAST, OFFICER_WEST, VIEWER, make_district, seed
+from tests.support.district import ADMIN, KEEPER, OFFICER_EAST, OFFICER_WEST, VIEWER, open_store
 
 SOUTH, NORTH = "310199101001001", "310199101001002"
 
 
 @pytest.fixture
-def district(database_url: str, tmp_path: Path, clock: FakeClock) -> Iterator[District]:
-    made = make_district(database_url, tmp_path, clock)
-    seed(made)
+def district(seeded_url: str, tmp_path: Path, clock: FakeClock) -> Iterator[District]:
+    made = open_store(seeded_url, tmp_path, clock)
     yield made
     made.close()
 
@@ -324,11 +323,10 @@ pyogrio.write_dataframe(frame[frame["code"] != "JWZ06"], target, layer="警务�
 
 
 def test_a_package_edited_by_another_program_returns_three_changes_one_conflict_one_deletion(
-    gpkg_url: str, tmp_path: Path, clock: FakeClock
+    seeded_gpkg_url: str, tmp_path: Path, clock: FakeClock
 ) -> None:
     """GDAL in a process of its own, which knows nothing of this program."""
-    district = make_district(gpkg_url, tmp_path, clock)
-    seed(district)
+    district = open_store(seeded_gpkg_url, tmp_path, clock)
     sent, file = take(district, tmp_path), tmp_path / "outside.gpkg"
     subprocess.run([sys.executable, "-I", "-c", _OUTSIDE, str(sent.path), str(file)], check=True)
     fourth = one(district, "JWZ04")

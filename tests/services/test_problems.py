@@ -9,7 +9,7 @@ from enum import Enum
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from gridmap.domain.layers import CatalogueError
+from gridmap.domain.layer_files import CatalogueError
 from gridmap.errors import EditConflict, GridmapError, InvalidInput, NotFound, PermissionDenied
 from gridmap.services.elements import InvalidElement
 from gridmap.services.problems import chinese, kebab, plain, problem
@@ -21,7 +21,9 @@ class Colour(Enum):
 
 
 def test_an_error_tells_its_facts() -> None:
-    error = NotFound("no layer 'x'; the catalogue has road", zh="没有图层“x”。", layer="x", count=3, share=0.5)
+    error = NotFound(
+        "no layer 'x'; the catalogue has road", zh="没有图层“x”。", layer="x", count=3, share=0.5
+    )
 
     assert problem(error) == {
         "type": "/problems/not-found",
@@ -59,7 +61,12 @@ def test_problems_of_an_element_are_listed_by_field() -> None:
 
 @pytest.mark.parametrize(
     ("name", "told"),
-    [("EditConflict", "edit-conflict"), ("CrsUnknownError", "crs-unknown-error"), ("HTTPError", "http-error"), ("NotFound", "not-found")],
+    [
+        ("EditConflict", "edit-conflict"),
+        ("CrsUnknownError", "crs-unknown-error"),
+        ("HTTPError", "http-error"),
+        ("NotFound", "not-found"),
+    ],
 )
 def test_types_are_told_in_kebab_case(name: str, told: str) -> None:
     assert kebab(name) == told

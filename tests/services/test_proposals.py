@@ -20,7 +20,7 @@ from gridmap.services.proposals import ProposalClosed, State
 from gridmap.storage import accounts
 from gridmap.storage.elements import Query
 from tests.support.clock import FakeClock
-from tests.support.district import ADMIN, KEEPER, OFFICER_EAST, OFFICER_WEST, VIEWER, make_district, seed
+from tests.support.district import ADMIN, KEEPER, OFFICER_EAST, OFFICER_WEST, VIEWER, open_store
 
 SOUTH, NORTH = "310199101001001", "310199101001002"
 SOUTH_OFFICER = User("officer3", "示例民警03", Role.OFFICER, area=frozenset({SOUTH}))
@@ -29,9 +29,8 @@ HIGHER = box(121.4, 30.9, 121.5, 30.96)
 
 
 @pytest.fixture
-def district(database_url: str, tmp_path: Path, clock: FakeClock) -> Iterator[District]:
-    made = make_district(database_url, tmp_path, clock)
-    seed(made)
+def district(seeded_url: str, tmp_path: Path, clock: FakeClock) -> Iterator[District]:
+    made = open_store(seeded_url, tmp_path, clock)
     yield made
     made.close()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from itertools import combinations
 
 import numpy as np
@@ -182,6 +183,125 @@ def test_impossible_wishes_are_refused_in_words(district: District) -> None:
         parse_siting({"problem": "mclp", "count": "2"}, Question())
 
 
+def test_several_covers_equal_trying_all(district: District) -> None:
+    matrix, people = costs(district)
+    near = matrix <= 450
+    twice = best(district, lambda open_: people[near[:, open_].sum(axis=1) >= 2].sum(), 3)
+    half = best(
+        district,
+        lambda open_: (
+            people * (near[:, open_].any(axis=1) * 1.0 + (near[:, open_].sum(axis=1) >= 2)) / 2
+        ).sum(),
+        3,
+    )
+
+    found = solve(district, ANALYST, asked("mclp", 3, "450m", covers=2, curve=3, share=0.5), keep=False)
+    assert (found["objective"], found["is_optimal"]) == (max(twice), True)
+    assert found["after"]["covered_often"] == max(twice) > found["before"]["covered_often"]
+    assert found["objective_text"] == f"至少 2 次覆盖 {max(twice):,.0f} 人"
+    assert found["limits_text"] == "至少覆盖 2 次"
+    assert found["curve"][3][1] == max(twice)
+    assert found["curve"][found["fewest"]["sites"]][1] >= 0.5 * 590
+
+    mixed = solve(district, ANALYST, asked("mclp", 3, "450m", covers=2, backup=0.5), keep=False)
+    assert mixed["objective"] == max(half)
+
+    fewest = next(
+        p
+        for p in range(7)
+        if any(
+            (near[:, [0, 1, *c]].sum(axis=1) >= np.minimum(2, near.sum(axis=1))).all()
+            for c in combinations(range(2, 8), p)
+        )
+    )
+    assert solve(district, ANALYST, asked("lscp", 0, "450m", covers=2), keep=False)["objective"] == 2 + fewest
+    short = people[(near.sum(axis=1) < 2) & near.any(axis=1)].sum()
+    warned = [one for one in found["warnings"] if "达不到 2 次覆盖" in one]
+    assert warned == (
+        [] if short == 0 else [f"有 {short:,.0f} 人即使启用全部候选点也达不到 2 次覆盖,不计入至少覆盖次数。"]
+    )
+
+
+def test_a_point_serves_no_more_people_than_its_limit(district: District) -> None:
+    _, people = costs(district)
+    free = solve(district, ANALYST, asked("p-median"), keep=False)
+    limited = solve(district, ANALYST, asked("p-median", capacity=300), keep=False)
+
+    assert limited["is_optimal"]
+    assert limited["objective"] > free["objective"]
+    assert sum(one["assigned"] for one in limited["sites"]) == people.sum()
+    assert max(one["assigned"] for one in limited["sites"]) <= 300
+    assert "每站最多服务 300 人" in limited["limits_text"]
+    assert free["limits_text"] == ""
+
+    cover = solve(district, ANALYST, asked("mclp", 2, "450m", capacity=160), keep=False)
+    assert cover["objective"] == sum(one["assigned"] for one in cover["sites"])
+    assert max(one["assigned"] for one in cover["sites"]) <= 160
+    assert cover["objective_text"].startswith("上限内覆盖")
+    # the 300 people of one home fit no point of 160
+    with pytest.raises(InfeasibleError) as heavy:
+        solve(district, ANALYST, asked("p-median", capacity=160), keep=False)
+    assert "拆分" in heavy.value.chinese()
+    with pytest.raises(InfeasibleError) as little:
+        solve(district, ANALYST, asked("p-median", 0, is_movable=True, capacity=290.5), keep=False)
+    assert "290" in little.value.chinese() or "超过" in little.value.chinese()
+
+
+@pytest.mark.parametrize(
+    ("problem", "more", "word"),
+    [
+        ("p-median", {"covers": 2}, "至少覆盖次数"),
+        ("p-center", {"capacity": 100}, "每站服务人数上限"),
+        ("lscp", {"capacity": 100}, "每站服务人数上限"),
+        ("mclp", {"capacity": 100, "covers": 2}, "不能同时"),
+        ("mclp", {"covers": 0}, "至少覆盖次数"),
+        ("mclp", {"covers": 2.5}, "至少覆盖次数"),
+        ("mclp", {"capacity": 0}, "每站服务人数上限"),
+        ("mclp", {"backup": 0.5}, "兼顾首次覆盖"),
+        ("mclp", {"covers": 2, "backup": 1.5}, "重复覆盖所占比重"),
+    ],
+)
+def test_limits_that_make_no_sense_are_refused_in_words(problem: str, more: dict, word: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        asked(problem, **more)
+    assert word in caught.value.chinese()
+
+
+def test_more_covers_than_points_is_refused(district: District) -> None:
+    with pytest.raises(InfeasibleError) as caught:
+        solve(district, ANALYST, asked("mclp", 1, covers=4), keep=False)
+    assert "至少覆盖 4 次" in caught.value.chinese()
+
+
+def test_a_stopped_solve_keeps_its_best_choice_and_says_so(district: District) -> None:
+    question = SitingQuestion(Question(within=parse_within("320m")), Problem.P_MEDIAN, 2, candidates="grid")
+    best_ = solve(district, ANALYST, question, keep=False)
+    stopped = solve(district, ANALYST, question, keep=False, should_stop=lambda: True)
+
+    assert stopped["is_cancelled"]
+    assert len([one for one in stopped["sites"] if one["is_new"]]) == 2
+    assert stopped["bound"] <= best_["objective"] <= stopped["objective"]
+    if not stopped["is_optimal"]:
+        assert "计算已取消,保留停止时最好的方案" in stopped["proof_text"]
+    assert not best_["is_cancelled"]
+
+
+def test_a_cancelled_job_that_can_stop_early_keeps_its_result(district: District) -> None:
+    jobs.register("test-stop_early", "tests.support.jobs:stop_early")
+    job = jobs.start(district, ANALYST, "test-stop_early", "数数", {})
+    ends = time.monotonic() + 60
+    while jobs.get(district, ANALYST, job.id).message != "正在数数":
+        assert time.monotonic() < ends
+        time.sleep(0.02)
+
+    ended = jobs.cancel(district, ANALYST, job.id)
+
+    assert ended.state is jobs.JobState.CANCELLED
+    assert ended.result is not None
+    assert ended.result["count"] > 0
+    assert "保留" in ended.message
+
+
 def test_an_answer_is_kept_as_a_run_that_can_be_computed_again(district: District) -> None:
     found = solve(district, ANALYST, asked("mclp"))
     run = {
@@ -191,6 +311,10 @@ def test_an_answer_is_kept_as_a_run_that_can_be_computed_again(district: Distric
 
     assert coverage_exports.rerun(district, ANALYST, run)["is_same"]
     assert len(found["run"]) == 36
+    limited = solve(district, ANALYST, asked("mclp", capacity=300), keep=False)
+    assert limited["question"]["capacity"] == 300
+    run |= {"question": limited["question"], "result": limited}
+    assert coverage_exports.rerun(district, ANALYST, run)["is_same"]
 
 
 def test_a_job_solves_and_tells(district: District) -> None:

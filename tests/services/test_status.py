@@ -16,13 +16,12 @@ from gridmap.services import accounts, backup, elements, status
 from gridmap.services.district import District
 from gridmap.storage.tables import district_state, job
 from tests.support.clock import FakeClock
-from tests.support.district import ADMIN, KEEPER, make_district, seed
+from tests.support.district import ADMIN, KEEPER, open_store
 
 
 @pytest.fixture
-def district(database_url: str, tmp_path: Path, clock: FakeClock) -> Iterator[District]:
-    made = make_district(database_url, tmp_path, clock)
-    seed(made)
+def district(seeded_url: str, tmp_path: Path, clock: FakeClock) -> Iterator[District]:
+    made = open_store(seeded_url, tmp_path, clock)
     yield made
     made.close()
 

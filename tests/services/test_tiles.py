@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -20,15 +21,15 @@ from gridmap.domain.roles import User
 from gridmap.errors import NotFound, PermissionDenied
 from gridmap.services import elements, membership, tiles
 from gridmap.services.district import District
+from gridmap.settings import PROJECT_ROOT
 from gridmap.storage import elements as stored
 from tests.support.clock import FakeClock
-from tests.support.district import ADMIN, VIEWER, element, make_district, put, seed
+from tests.support.district import ADMIN, VIEWER, element, open_store, put
 
 
 @pytest.fixture
-def district(gpkg_url: str, tmp_path: Path, clock: FakeClock) -> Iterator[District]:
-    made = make_district(gpkg_url, tmp_path, clock)
-    seed(made)
+def district(seeded_gpkg_url: str, tmp_path: Path, clock: FakeClock) -> Iterator[District]:
+    made = open_store(seeded_gpkg_url, tmp_path, clock)
     yield made
     made.close()
 
@@ -37,7 +38,9 @@ def at(lon: float, lat: float, z: int) -> tuple[int, int]:
     """Row and column of the tile that holds a place (the formulas of the slippy map, written anew)."""
     n = 2**z
     col = int((lon + 180.0) / 360.0 * n)
-    row = int((1.0 - math.log(math.tan(math.radians(lat)) + 1.0 / math.cos(math.radians(lat))) / math.pi) / 2.0 * n)
+    row = int(
+        (1.0 - math.log(math.tan(math.radians(lat)) + 1.0 / math.cos(math.radians(lat))) / math.pi) / 2.0 * n
+    )
     return row, col
 
 
@@ -51,7 +54,11 @@ def place_of(xy: tuple[float, float], z: int, row: int, col: int) -> tuple[float
 
 def read(content: bytes, layer: str) -> list[dict[str, Any]]:
     options = {"y_coord_down": True}
-    return mapbox_vector_tile.decode(content, default_options=options).get(layer, {}).get("features", []) if content else []
+    return (
+        mapbox_vector_tile.decode(content, default_options=options).get(layer, {}).get("features", [])
+        if content
+        else []
+    )
 
 
 def features(
@@ -71,7 +78,11 @@ def tag(district: District, layer: str, lon: float, lat: float, z: int = 14) -> 
 @pytest.mark.parametrize("z", [6, 12, 15, 22])
 def test_a_point_lies_where_it_is(district: District, z: int) -> None:
     row, col = at(121.52, 30.92, z)
-    [found] = [one for one in features(district, "workstation", 121.52, 30.92, z) if one["properties"]["code"] == "JWZ03"]
+    [found] = [
+        one
+        for one in features(district, "workstation", 121.52, 30.92, z)
+        if one["properties"]["code"] == "JWZ03"
+    ]
     lon, lat = place_of(found["geometry"]["coordinates"], z, row, col)
 
     pixel = 360.0 / 2**z / 4096
@@ -131,7 +142,13 @@ def test_an_area_has_one_label_in_one_tile(district: District) -> None:
 
 def test_lines_of_the_basemap_are_one_figure_per_symbol_from_afar(district: District) -> None:
     pieces = [
-        element("road", None, f"路{n}", shapely.LineString([(121.4 + n / 100, 30.95), (121.41 + n / 100, 30.95)]), **{"class": "primary"})
+        element(
+            "road",
+            None,
+            f"路{n}",
+            shapely.LineString([(121.4 + n / 100, 30.95), (121.41 + n / 100, 30.95)]),
+            **{"class": "primary"},
+        )
         for n in range(10)
     ]
     put(district, *pieces)
@@ -149,11 +166,19 @@ def _lines(geometry: dict[str, Any]) -> list[list[list[int]]]:
 
 
 def test_nothing_is_drawn_below_its_zoom(district: District) -> None:
-    put(district, element("road", None, "小路", shapely.LineString([(121.41, 30.91), (121.43, 30.91)]), **{"class": "path"}))
+    put(
+        district,
+        element(
+            "road", None, "小路", shapely.LineString([(121.41, 30.91), (121.43, 30.91)]), **{"class": "path"}
+        ),
+    )
 
     assert features(district, "risk", 121.55, 30.96, 9) == []
     assert len(features(district, "risk", 121.55, 30.96, 10)) == 1
-    shown = {z: {one["properties"].get("class") for one in features(district, "road", 121.42, 30.91, z)} for z in (13, 14)}
+    shown = {
+        z: {one["properties"].get("class") for one in features(district, "road", 121.42, 30.91, z)}
+        for z in (13, 14)
+    }
     assert shown == {13: {"primary"}, 14: {"primary", "path"}}
 
 
@@ -168,7 +193,8 @@ def test_a_small_area_stays_visible_as_a_dot(district: District) -> None:
 def test_a_crowd_on_one_pixel_is_drawn_once(district: District, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tiles, "_THIN_BEYOND", 10)
     crowd = [
-        element("crossing", None, f"口{n}", shapely.Point(121.45 + n * 1e-9, 30.95), kind="bridge") for n in range(50)
+        element("crossing", None, f"口{n}", shapely.Point(121.45 + n * 1e-9, 30.95), kind="bridge")
+        for n in range(50)
     ]
     put(district, *crowd, element("crossing", None, "远口", shapely.Point(121.452, 30.95), kind="bridge"))
 
@@ -177,7 +203,9 @@ def test_a_crowd_on_one_pixel_is_drawn_once(district: District, monkeypatch: pyt
 
 def test_several_layers_come_in_one_tile(district: District) -> None:
     row, col = at(121.42, 30.92, 12)
-    content = tiles.tile(district, ADMIN, ["police_grid", "workstation", "road", "road"], 12, row, col).content
+    content = tiles.tile(
+        district, ADMIN, ["police_grid", "workstation", "road", "road"], 12, row, col
+    ).content
 
     assert mapbox_vector_tile.decode(content).keys() == {"police_grid", "workstation", "road"}
 
@@ -212,7 +240,11 @@ def test_a_count_never_rides_in_a_viewers_tile(district: District) -> None:
     odd = replace(district, catalogue=Catalogue({**district.catalogue.layers, "workstation": by_count}))
 
     keys = {
-        user.username: {key for one in features(odd, "workstation", 121.42, 30.92, 12, user=user) for key in one["properties"]}
+        user.username: {
+            key
+            for one in features(odd, "workstation", 121.42, 30.92, 12, user=user)
+            for key in one["properties"]
+        }
         for user in (ADMIN, VIEWER)
     }
     assert "officer_count" in keys["admin"]
@@ -222,11 +254,27 @@ def test_a_count_never_rides_in_a_viewers_tile(district: District) -> None:
 def test_a_tile_holds_no_more_attributes_than_the_map_draws_by(district: District) -> None:
     [one] = features(district, "risk", 121.55, 30.96, 14)
 
-    assert one["properties"].keys() == {"gid", "code", "name", "grade"}
+    assert one["properties"].keys() == {"gid", "code", "name", "grade", "state"}
+
+
+def test_a_closed_risk_is_left_off_until_the_map_is_near(district: District) -> None:
+    values = {"name": "险", "category": "反诈", "grade": "red"}
+    for code, state in (("FX0091", "handling"), ("FX0092", "closed")):
+        elements.create(
+            district, ADMIN, "risk", {"code": code, "state": state, **values}, shapely.Point(121.42, 30.931)
+        )
+
+    def shown(z: int) -> set[str]:
+        return {one["properties"]["code"] for one in features(district, "risk", 121.42, 30.931, z)}
+
+    assert {"FX0091", "FX0092"} & shown(15) == {"FX0091"}
+    assert {"FX0091", "FX0092"} <= shown(17)
 
 
 def test_simulated_and_overdue_elements_say_so(district: District, clock: FakeClock) -> None:
-    fake = replace(element("workstation", "JWZ91", "模拟站", shapely.Point(121.42, 30.93)), source=Source.SIMULATED)
+    fake = replace(
+        element("workstation", "JWZ91", "模拟站", shapely.Point(121.42, 30.93)), source=Source.SIMULATED
+    )
     receipt = elements.create(
         district, ADMIN, "risk", {"code": "FX0009", "name": "险", "category": "反诈", "grade": "red", "state": "reported"},
         shapely.Point(121.42, 30.931),
@@ -281,7 +329,9 @@ def test_an_edit_changes_tags_where_it_touches_and_nowhere_else(
     assert len(made) == 2
 
 
-def test_an_edit_of_one_layer_leaves_the_others_tiles(district: District, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_edit_of_one_layer_leaves_the_others_tiles(
+    district: District, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for layer in ("road", "workstation"):
         tag(district, layer, 121.42, 30.92)
     made = made_tiles(monkeypatch)
@@ -315,7 +365,9 @@ def test_tiles_of_the_point_buffer_are_made_anew_too(district: District) -> None
     assert tiles.tile(district, ADMIN, ["workstation"], z, row, col).etag != before.etag
 
 
-def test_a_tile_begun_before_an_edit_is_not_kept_after_it(district: District, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_tile_begun_before_an_edit_is_not_kept_after_it(
+    district: District, monkeypatch: pytest.MonkeyPatch
+) -> None:
     real, has_edited = tiles._make, []
 
     def slow(layer: Any, frame: Any, *rest: Any, **more: Any) -> Any:
@@ -348,8 +400,16 @@ def test_a_bulk_write_drops_the_layers_tiles(district: District, monkeypatch: py
     with district.database.read() as connection:
         known = stored.find(connection, stored.Query("workstation"))
     with district.database.commit(actor="admin", at=district.clock()) as commit:
-        moved = [replace(one, geometry=shapely.Point(one.geometry.x + 0.001, one.geometry.y)) for one in known]
+        moved = [
+            replace(one, geometry=shapely.Point(one.geometry.x + 0.001, one.geometry.y)) for one in known
+        ]
         written = stored.save(commit, moved, Operation.UPDATE)
         membership.derive(district, commit.connection, written, known)
 
     assert tag(district, "workstation", 121.42, 30.92) != before
+
+
+def test_the_map_asks_again_for_every_tile_that_may_hold_a_point() -> None:
+    text = (PROJECT_ROOT / "gridmap" / "assets" / "map" / "tiles.js").read_text("utf-8")
+    [known] = re.findall(r"const TILE_BUFFER = ([\d.]+);", text)
+    assert float(known) > tiles._POINT_BUFFER / tiles.EXTENT

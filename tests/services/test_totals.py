@@ -10,13 +10,12 @@ from gridmap.errors import InvalidInput, NotFound
 from gridmap.services import totals
 from gridmap.services.district import District
 from tests.support.clock import FakeClock
-from tests.support.district import ADMIN, VIEWER, element, make_district, put, seed
+from tests.support.district import ADMIN, VIEWER, element, open_store, put
 
 
 @pytest.fixture
-def district(gpkg_url: str, tmp_path: Path, clock: FakeClock) -> Iterator[District]:
-    made = make_district(gpkg_url, tmp_path, clock)
-    seed(made)
+def district(seeded_gpkg_url: str, tmp_path: Path, clock: FakeClock) -> Iterator[District]:
+    made = open_store(seeded_gpkg_url, tmp_path, clock)
     yield made
     made.close()
 

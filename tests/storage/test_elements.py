@@ -60,9 +60,13 @@ def test_geometry_comes_back_to_the_last_bit(database: Database, geometry: shape
 
 
 def test_a_commit_that_fails_leaves_no_trace(database: Database) -> None:
-    with pytest.raises(RuntimeError), database.commit(actor="a", at=NOON) as commit:
-        elements.save(commit, [station()], Operation.CREATE)
-        raise RuntimeError("power cut")
+    def fail_half_way() -> None:
+        with database.commit(actor="a", at=NOON) as commit:
+            elements.save(commit, [station()], Operation.CREATE)
+            raise RuntimeError("power cut")
+
+    with pytest.raises(RuntimeError):
+        fail_half_way()
 
     assert database.sequence() == 0
     with database.read() as connection:
@@ -90,7 +94,9 @@ def test_a_box_is_exact_far_below_what_the_index_tells_apart(database: Database)
     store(database, *made)
 
     with database.read() as connection:
-        found = elements.find(connection, Query("workstation", box=(made[1].geometry.x, 30.8, made[2].geometry.x, 31.0)))
+        found = elements.find(
+            connection, Query("workstation", box=(made[1].geometry.x, 30.8, made[2].geometry.x, 31.0))
+        )
     assert [one.code for one in found] == ["JWZ01", "JWZ02"]
 
 

@@ -72,8 +72,8 @@ def test_briefings_are_listed_by_scope(database: Database) -> None:
     with database.write() as connection:
         briefings.add(connection, full)
         briefings.add(connection, masked)
-        assert briefings.newest(connection, "full") == [full]
-        assert briefings.newest(connection, "masked") == [masked]
+        assert briefings.newest(connection, ["full"]) == [full]
+        assert briefings.newest(connection, ["masked"]) == [masked]
         changed = replace(full, text="改过", revision=2)
         assert briefings.change(connection, changed, base=1)
         assert not briefings.change(connection, changed, base=1)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import functools
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,7 +18,8 @@ from gridmap.domain.roles import Role, User
 from gridmap.services import membership
 from gridmap.services.district import District, assemble, prepare_store
 from gridmap.settings import load_settings
-from gridmap.storage import elements
+from gridmap.storage import elements, migrate
+from tests.support.clock import FakeClock
 
 ADMIN = User("admin", "示例管理员", Role.ADMIN, area=frozenset({"*"}))
 KEEPER = User("keeper", "示例网格管理员", Role.GRID_KEEPER, area=frozenset({"*"}))
@@ -48,14 +52,46 @@ STATIONS = [
 ]
 
 
-def make_district(url: str, home: Path, clock: Callable[[], datetime]) -> District:
-    """An empty district on the store `url`, with its tables made."""
+def open_store(url: str, home: Path, clock: Callable[[], datetime]) -> District:
+    """The district on a store that has its tables."""
     settings = load_settings(
         {"GRIDMAP_HOME": str(home), "GRIDMAP_DATABASE_URL": url}, secret=b"a secret of the tests"
     )
-    district = assemble(settings, clock=clock)
-    prepare_store(district)
+    return assemble(settings, clock=clock)
+
+
+def make_district(url: str, home: Path, clock: Callable[[], datetime]) -> District:
+    """An empty district on the store `url`, with its tables: those of a new file are copied, not made."""
+    district = open_store(url, home, clock)
+    file = district.settings.database_file
+    if file is not None and not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(_empty_file())
+    elif migrate.current(district.database) is None:
+        prepare_store(district)
     return district
+
+
+def _file_of(fill: Callable[[District], object]) -> bytes:
+    """A GeoPackage whose tables were made and that `fill` was given."""
+    with tempfile.TemporaryDirectory() as home:
+        file = Path(home) / "district.gpkg"
+        district = open_store(f"sqlite:///{file}", Path(home), FakeClock())
+        prepare_store(district)
+        fill(district)
+        district.close()  # takes the write-ahead log into the file
+        return file.read_bytes()
+
+
+@functools.cache
+def _empty_file() -> bytes:
+    return _file_of(lambda _: None)
+
+
+@functools.cache
+def seeded_file() -> bytes:
+    """A GeoPackage with `seeded_elements`: copying it takes a twentieth of seeding one."""
+    return _file_of(lambda district: seed(district, seeded_elements()))
 
 
 def element(layer: str, code: str | None, name: str, geometry: BaseGeometry, **properties: Any) -> Element:
@@ -71,7 +107,15 @@ def put(district: District, *made: Element) -> list[Element]:
     return written
 
 
-def seed(district: District) -> dict[str, Element]:
+def remove(district: District, *gone: Element) -> None:
+    """Take living elements off the map past all rules, as a store from elsewhere may have it."""
+    retired = [replace(one, is_retired=True) for one in gone]
+    with district.database.commit(actor="admin", at=district.clock(), reason="测试数据") as commit:
+        written = elements.save(commit, retired, Operation.DELETE, bases=[one.revision for one in gone])
+        membership.derive(district, commit.connection, written, list(gone))
+
+
+def small_elements() -> dict[str, Element]:
     """Two towns, four grids, six workstations, two roads, a river, a risk and a care point; by code or name."""
     made = [
         element(layer, code, name, geometry)
@@ -93,7 +137,20 @@ def seed(district: District) -> dict[str, Element]:
         ),
         element("care_point", "GAD001", "测试关爱点", shapely.Point(121.43, 30.93), kind="高龄独居", care_count=3),
     ]  # fmt: skip
-    # areas first, so that everything else finds its grid
-    put(district, *made[:7])
-    put(district, *made[7:])
     return {one.code or one.name: one for one in made}
+
+
+@functools.cache
+def seeded_elements() -> dict[str, Element]:
+    """The elements of the seeded stores that tests copy: the same ones all the time."""
+    return small_elements()
+
+
+def seed(district: District, made: Mapping[str, Element] | None = None) -> dict[str, Element]:
+    """Store the small district; by code or name."""
+    by_name = dict(made or small_elements())
+    listed = list(by_name.values())
+    # areas first, so that everything else finds its grid
+    put(district, *listed[:7])
+    put(district, *listed[7:])
+    return by_name

@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 from gridmap.errors import InvalidInput
-from gridmap.services.jobs import JobContext
+from gridmap.services.job_worker import JobContext
 
 
 def add(context: JobContext) -> dict[str, Any]:
@@ -52,3 +52,14 @@ def write_slowly(context: JobContext) -> None:
     with context.district.database.write() as connection:
         connection.execute(setting.insert().values(key="trace", value={"by": "job"}))
         context.finish(connection, {"written": True})
+
+
+def stop_early(context: JobContext) -> dict[str, Any]:
+    """Counts until it is asked to stop, then hands in how far it came."""
+    should_stop = context.stoppable()
+    count = 0
+    while not should_stop():
+        count += 1
+        context.progress(0.5, "正在数数")
+        time.sleep(0.01)
+    return {"count": count}

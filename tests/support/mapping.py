@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from itertools import count
+from itertools import combinations, count
 
 import shapely
-from playwright.sync_api import FrameLocator, Page, expect
+from playwright.sync_api import FloatRect, FrameLocator, Page, expect
 
 from gridmap.domain.elements import Element
 from gridmap.storage.elements import get
@@ -88,3 +88,21 @@ def save_form(app: FrameLocator) -> None:
 
 def save_shape(app: FrameLocator) -> None:
     app.locator("#gm-bar").get_by_role("button", name="保存").click()
+
+
+def overlaps(app: FrameLocator, *parts: str) -> list[tuple[str, str]]:
+    """The pairs of parts whose boxes share more than an edge."""
+    boxes = {one: app.locator(one).bounding_box() for one in parts}
+    assert all(boxes.values()), boxes
+    return [
+        (first, second)
+        for first, second in combinations(parts, 2)
+        if _shared(boxes[first], boxes[second], "x", "width") > 0.5
+        and _shared(boxes[first], boxes[second], "y", "height") > 0.5
+    ]
+
+
+def _shared(first: FloatRect, second: FloatRect, start: str, size: str) -> float:
+    """How many pixels two boxes have in common in one direction; negative where they lie apart."""
+    ends = min(one[start] + one[size] for one in (first, second))  # type: ignore[literal-required]
+    return ends - max(one[start] for one in (first, second))  # type: ignore[literal-required]

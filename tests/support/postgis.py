@@ -1,8 +1,8 @@
 """
 A PostGIS server that lives as long as one test run.
 
-It listens on a Unix socket in a private directory, keeps nothing on disk safely (no fsync) and is
-started by the fixture itself, so nobody needs a server running. PostgreSQL refuses to run as root:
+It listens on a Unix socket in a private directory, in memory where there is room, keeps nothing safely
+(no fsync) and is started by the fixture itself, so nobody needs a server running. PostgreSQL refuses to run as root:
 there the programs run as the `postgres` user that the distribution's package creates.
 """
 
@@ -24,8 +24,10 @@ from psycopg import sql
 
 from gridmap.setup.system import find_postgis
 
-TEMPLATE, PREPARED = "gridmap_template", "gridmap_prepared"
+TEMPLATE, PREPARED, SEEDED = "gridmap_template", "gridmap_prepared", "gridmap_seeded"
 USER = "gridmap"
+# What a server and its databases may need, with plenty to spare, in bytes.
+ROOM = 2_000_000_000
 # Durability costs time and buys nothing for data that dies with the test.
 SERVER_OPTIONS = {
     "listen_addresses": "",
@@ -34,6 +36,9 @@ SERVER_OPTIONS = {
     "full_page_writes": "off",
     "max_connections": "60",
     "shared_buffers": "32MB",
+    # Little is written, and what is written once is not worth keeping for the next time.
+    "min_wal_size": "32MB",
+    "max_wal_size": "128MB",
     "autovacuum": "off",
 }
 
@@ -62,23 +67,27 @@ class Cluster:
         It is empty but for PostGIS, or a copy of the database `template`, to which nobody may be connected.
         """
         name = f"t_{uuid.uuid4().hex[:12]}"
-        with self._admin() as admin:
-            admin.execute(
-                sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
-            )
+        self._copy(template, name)
         try:
             yield self.url(name)
         finally:
             with self._admin() as admin:
                 admin.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
-    def create_prepared_template(self, prepare: Callable[[str], None]) -> None:
-        """A second template whose tables are made: `prepare` is given its URL and leaves no connection open."""
+    def _copy(self, template: str, name: str) -> None:
+        command = "CREATE DATABASE {} TEMPLATE {}"
         with self._admin() as admin:
-            admin.execute(
-                sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(PREPARED), sql.Identifier(TEMPLATE))
-            )
-        prepare(self.url(PREPARED))
+            if admin.info.server_version >= 150_000:
+                # Whole files instead of every page through the log: a quarter of the work.
+                command += " STRATEGY file_copy"
+            admin.execute(sql.SQL(command).format(sql.Identifier(name), sql.Identifier(template)))
+
+    def create_filled_template(
+        self, name: str, fill: Callable[[str], None], *, template: str = TEMPLATE
+    ) -> None:
+        """A template that `fill`, given its URL, completes; it leaves no connection open."""
+        self._copy(template, name)
+        fill(self.url(name))
 
     def create_template(self) -> None:
         """CREATE EXTENSION takes a third of a second, copying a database far less: do the first once."""
@@ -89,8 +98,13 @@ class Cluster:
 
 
 def _short_directory() -> Path:
-    """A directory whose path leaves room for a socket name (about 107 bytes in all) and that `postgres` may enter."""
-    base = "/tmp" if os.path.isdir("/tmp") and os.access("/tmp", os.W_OK) else None
+    """
+    A directory whose path leaves room for a socket name (about 107 bytes in all) and that `postgres` may enter.
+
+    A database is three hundred files, and each test has its own: in memory they are made ten times as fast.
+    """
+    rooms = [one for one in ("/dev/shm", "/tmp") if os.path.isdir(one) and os.access(one, os.W_OK)]
+    base = next((one for one in rooms if one != "/dev/shm" or shutil.disk_usage(one).free > ROOM), None)
     return Path(tempfile.mkdtemp(prefix="gm-pg-", dir=base))
 
 

@@ -69,7 +69,9 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[District]:
 
 @pytest.fixture
 def visit(store: District, monkeypatch: pytest.MonkeyPatch) -> Visit:
-    monkeypatch.setattr(accounts.passwords, "HASHER", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+    monkeypatch.setattr(
+        accounts.passwords, "HASHER", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    )
     made = Visit(store, accounts.create_demo_accounts(store))
     monkeypatch.setattr(districts, "running", lambda: store)
     monkeypatch.setattr(gate, "session_key", lambda: made.key)

@@ -16,14 +16,14 @@ from streamlit.testing.v1 import AppTest
 
 from gridmap.domain.elements import Element
 from gridmap.domain.scenarios import parse_changes
-from gridmap.services import accounts, elements, jobs, scenarios, siting
+from gridmap.services import accounts, elements, jobs, overview, reach, scenarios, siting
 from gridmap.services import district as districts
 from gridmap.services.district import District
 from gridmap.services.jobs import Job, JobState
 from gridmap.services.questions import Question, parse_within
 from gridmap.services.siting import Problem, SitingQuestion
 from gridmap.storage.elements import Query
-from gridmap.ui import coverage_map, coverage_siting, coverage_words
+from gridmap.ui import coverage_map, coverage_words
 from gridmap.ui.coverage_chart import line_chart
 from gridmap.ui.coverage_work import Heard
 from gridmap.ui.pages import FOLDER
@@ -52,8 +52,10 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[District]:
 def opened(visit: Visit, tab: str = "现状", *, within: int = 500) -> AppTest:
     """The page on this tab, on foot within so many metres."""
     page = visit.page("coverage")
-    page.session_state["coverage.tab"] = tab
-    page.number_input(key="coverage.within.foot.米").set_value(within)
+    page.session_state["coverage.tab.0"] = tab
+    page.selectbox(key="coverage.mode").set_value("foot")
+    page.selectbox(key="coverage.unit.2").set_value("米")
+    page.run().number_input(key="coverage.within.foot.米").set_value(within)
     return fine(page.run())
 
 
@@ -98,6 +100,14 @@ def test_the_figures_are_those_of_paper_and_follow_the_threshold(visit: Visit) -
     assert (shown["已覆盖(人)"], shown["总数(人)"]) == ("150", "450")
     far = fine(page.number_input(key="coverage.within.foot.米").set_value(1000).run())
     assert cards(far)["覆盖率"] == "100.0%"
+
+
+def test_the_page_opens_with_the_question_of_the_overview(visit: Visit, store: District) -> None:
+    page = fine(visit.sign_in("analyst").page("coverage"))
+    [line] = [one.value for one in page.caption if "方案" in one.value]
+    assert f"{reach.QUESTION.mode.title}沿路网不超过 {reach.QUESTION.within.chinese}" in line
+    [counted] = [one for one in overview.overview(store, ANALYST).figures if one.key == "gap_people"]
+    assert cards(page)["未覆盖(人)"] == f"{counted.value:,.0f}"
 
 
 def test_every_figure_says_how_it_was_made(visit: Visit) -> None:
@@ -183,6 +193,11 @@ def test_changes_are_saved_compared_and_opened_by_link(
 
     say(monkeypatch)
     assert told(linked(visit, "viewer", one.id))["scenario"]["name"] == "南桥方案"
+    # who chooses it stays on the tab
+    page = opened(visit.sign_in("analyst"), "死角")
+    page = fine(page.selectbox(key="coverage.scenario.0").set_value(one.id).run())
+    assert told(page)["scenario"]["name"] == "南桥方案"
+    assert told(page)["tab"] == "gaps"
     scenarios.remove(store, ANALYST, one.id)
 
 
@@ -292,12 +307,44 @@ def test_a_solve_shows_its_progress_its_proof_and_becomes_a_scenario(
     scenarios.remove(store, ANALYST, one.id)
 
 
+def test_limits_are_asked_for_and_a_cancelled_solve_shows_its_best(
+    visit: Visit, store: District, solved: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    twice = SitingQuestion(NEAR, Problem.MCLP, count=1, candidates="roads", time_limit=5, covers=2)
+    best = siting.solve(store, ANALYST, twice, keep=False) | {
+        "is_optimal": False, "proof_text": "计算已取消,保留停止时最好的方案,未证明最优:与界限最多相差 3.00%",
+    }  # fmt: skip
+    cancelled = replace(solved, state=JobState.CANCELLED, result=best, parameters=twice.document())
+    asked: list[SitingQuestion] = []
+    monkeypatch.setattr(siting, "start", lambda district, user, one: asked.append(one) or cancelled)
+    monkeypatch.setattr(jobs, "get", lambda district, user, job: cancelled)
+    page = opened(visit.sign_in("analyst"), "选址")
+    page.number_input(key="coverage.covers.mclp").set_value(2)
+    page.checkbox(key="coverage.backup").check()
+    [start] = [one for one in page.button if one.label == "开始选址"]
+    page = fine(start.click().run())
+    assert (asked[0].covers, asked[0].backup, asked[0].capacity) == (2, 0.5, None)
+    shown = texts(page)
+    assert "计算已取消,保留停止时最好的方案,未证明最优" in shown
+    assert "附加条件:至少覆盖 2 次" in shown
+    assert "至少 2 次覆盖" in shown
+
+    page.number_input(key="coverage.capacity.mclp").set_value(900.0)
+    [start] = [one for one in page.button if one.label == "开始选址"]
+    assert "不能同时使用" in texts(start.click().run())
+    page = fine(page.selectbox(key="coverage.problem").set_value(Problem.P_MEDIAN).run())
+    page.number_input(key="coverage.capacity.p-median").set_value(900.0)
+    [start] = [one for one in page.button if one.label == "开始选址"]
+    fine(start.click().run())
+    assert (asked[-1].capacity, asked[-1].covers) == (900.0, 1)
+
+
 def test_sites_given_up_are_closed_in_the_scenario() -> None:
     result = {
         "sites": [{"is_new": False, "lon": 1, "lat": 1}, {"is_new": True, "lon": 121.5, "lat": 31}],
         "closed": [{"id": "a"}],
     }
-    added, closed = coverage_siting.changes_of(result)
+    added, closed = siting.changes_of(result)
     assert (added.lon, added.lat, closed.id) == (121.5, 31, "a")  # type: ignore[union-attr]
 
 
@@ -331,7 +378,7 @@ def test_what_is_missing_is_said_on_every_tab(
         page = opened(visit.sign_in("analyst"))
         assert sentence in texts(page)
         for tab in ("死角", "推演", "选址"):
-            page.session_state["coverage.tab"] = tab
+            page.session_state["coverage.tab.0"] = tab
             page = fine(page.run())
     finally:
         empty.close()

@@ -180,6 +180,16 @@ def test_a_stale_row_is_not_deleted(store: District, layer: Layer) -> None:
     assert (stored(store, one).is_retired, stored(store, two).is_retired) == (False, True)
 
 
+def test_a_grid_of_a_whole_partition_is_not_deleted_from_the_table_and_merging_is_told(
+    store: District,
+) -> None:
+    grid = elements.find(store, KEEPER, Query("police_grid")).elements[0]
+    [outcome] = drafts.delete(store, KEEPER, store.catalogue.layer("police_grid"), TableWork(), [grid])
+    assert not outcome.done
+    assert "请改用“合并”" in outcome.words
+    assert not stored(store, grid).is_retired
+
+
 # --- what is kept through a reload -----------------------------------------------------------------------------
 
 
@@ -228,7 +238,9 @@ def test_rows_outside_the_own_area_are_not_editable(store: District, layer: Laye
 def test_a_table_has_columns_of_the_fields_own_types(store: District, layer: Layer) -> None:
     one = make(store, source=Source.SIMULATED, due_at=store.clock() - timedelta(days=1))
     work = typed(layer, (one,), {0: {"officer_count": 7}})
-    table = rows.frame(layer, [one], links=["/map"], now=store.clock(), drafts=work.drafts, ticked=set())
+    table = rows.frame(
+        layer, [one], links=["/map"], called={}, now=store.clock(), drafts=work.drafts, ticked=set()
+    )
     assert table.index.tolist() == [one.id]
     assert table.loc[one.id, "officer_count"] == 7
     assert str(table.dtypes["officer_count"]) == "Int64"
@@ -248,7 +260,7 @@ def test_dates_and_truths_stand_in_columns_of_their_own(store: District) -> None
     )
     names = {field.type.value: field.name for field in incident.fields}
     one = replace(one, properties={names["boolean"]: True, names["datetime"]: "2026-03-01T00:30:00+00:00"})
-    table = rows.frame(incident, [one], links=[""], now=store.clock())
+    table = rows.frame(incident, [one], links=[""], called={}, now=store.clock())
     assert table.loc[one.id, names["boolean"]]
     assert table.loc[one.id, names["datetime"]].tz_convert(CHINA).hour == 8
 
@@ -273,7 +285,9 @@ def every_table() -> None:
         }
         place = shapely.Point(121.45, 30.93)
         shown = [element(layer.id, "A1", "有值", place, **values), element(layer.id, None, "无值", place)]
-        table = rows.frame(layer, shown, links=["/map", "/map"], now=district.clock(), ticked=set())
+        table = rows.frame(
+            layer, shown, links=["/map", "/map"], called={}, now=district.clock(), ticked=set()
+        )
         config = rows.column_config(layer, is_editable=True)
         back = st.data_editor(table, key=layer.id, column_config=config)
         assert back.iloc[0].notna()[list(values)].all(), layer.id
@@ -384,6 +398,9 @@ def test_the_address_names_the_layer_as_far_as_one_may_see_it(visit: Visit) -> N
 def test_an_officer_sees_which_rows_are_not_his_and_why(visit: Visit) -> None:
     make(visit.district, 121.55, name="东边的站")
     page = find(open_layer(visit.sign_in("officer")), "东边的站")
+    # the page begins with the own area; the rest is a choice away
+    assert "没有符合条件的要素" in texts(page)
+    page = fine(page.selectbox(key="elements.filter.workstation.grid_layer").set_value("").run())
     assert "只读(1 行)" in texts(page)
     assert "不在您的责任区内" in texts(page)
     assert "保存" not in buttons(page)
@@ -767,7 +784,7 @@ def open_history(visit: Visit, one: Element) -> AppTest:
 
 def test_history_tells_who_changed_what_and_why(visit: Visit, changed: Element) -> None:
     shown = texts(open_history(visit.sign_in("officer"), changed))
-    for words in ("民警数:3 人 → 9 人", "keeper", "增援", "使用中(第 2 版)"):
+    for words in ("民警数:3 人 → 9 人", "示例网格管理员", "增援", "使用中(第 2 版)"):
         assert words in shown
 
 
@@ -795,3 +812,10 @@ def test_nobody_restores_outside_the_own_area(visit: Visit) -> None:
     page = open_history(visit.sign_in("officer"), one)
     assert "不能恢复" in texts(page)
     assert "确定恢复" not in buttons(page)
+
+
+def test_the_table_leaves_a_number_as_it_was_typed(layer: Layer) -> None:
+    """Bounds of a column would move 999 to the nearest number allowed; the rule refuses it on saving."""
+    assert layer.field("officer_count").maximum is not None
+    bounds = rows.column_config(layer, is_editable=True)["officer_count"]["type_config"]
+    assert bounds["min_value"] is bounds["max_value"] is None

@@ -79,7 +79,7 @@ def test_several_are_confirmed_together_and_one_changed_meanwhile_is_told(
     elements.change(store, KEEPER, "workstation", made[1].id, base_revision=1, changes={"name": "已改站"})
     page = press(page, "确认勾选的 2 个无变化")
     assert "已确认 1 个要素没有变化" in texts(page)
-    assert "已被 keeper 修改" in texts(page)
+    assert "已被 示例网格管理员 修改" in texts(page)
     assert [stored(store, one).verified_by for one in made] == ["officer", None]
 
 

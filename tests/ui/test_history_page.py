@@ -84,7 +84,7 @@ def test_each_kind_of_change_is_counted_and_told(
     kinds = page.get("button_group")[0]
     shown = texts(fine(kinds.set_value("changed").run()))
     assert "名称:改 → 改后" in shown
-    assert "keeper" in shown
+    assert "示例网格管理员" in shown
 
 
 def test_days_without_a_change_say_so(visit: Visit, store: District, changed: dict[str, Element]) -> None:
@@ -155,7 +155,7 @@ def test_a_commit_that_others_wrote_over_is_refused_in_words(visit: Visit, store
     page.selectbox(key="history.commit").set_value(number)
     page = fine(page.run())
     page = fine(page.button(key="history.undo_commit").click().run())
-    assert "之后又被 keeper 修改" in page.error[0].value
+    assert "之后又被 示例网格管理员 修改" in page.error[0].value
 
 
 def test_a_viewer_is_turned_away(visit: Visit) -> None:

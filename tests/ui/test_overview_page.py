@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from gridmap.domain.layers import load_catalogue
-from gridmap.services import cards, overview
+from gridmap.domain.layer_files import load_catalogue
+from gridmap.services import cards, figures, overview
 from gridmap.services.district import District
 from gridmap.settings import DATA_FOLDER
 from gridmap.ui import overview_board, overview_card, scenes, widgets
@@ -50,7 +50,10 @@ def test_every_figure_of_the_service_is_a_tile_with_its_change(visit: Visit, sto
         assert f"<span>{one.title}</span><b>{one.text}" in shown
     changed = [one for one in whole.figures if one.change and one.key != "open_risks"]
     assert changed
-    assert all(f"{one.change_text}<i> 较上月末" in shown for one in changed)
+    # what happened is compared with the whole month before, what stands with its end
+    words = {one.key: "较上月末" if one.key != "new_risks" else "较上月" for one in changed}
+    assert "new_risks" in words
+    assert all(f"{one.change_text}<i> {words[one.key]}</i>" in shown for one in changed)
     assert whole.stamp.text in shown
 
 
@@ -61,14 +64,14 @@ def test_small_counts_stay_hidden_from_a_viewer(visit: Visit, store: District) -
     assert hidden
     for one in hidden:
         assert f"<span>{one.title}</span><b>*</b>" in shown
-    assert "小于 5 的数量已隐去" in shown
+    assert "小于 5 的数量及可据以推算的数字已隐去" in shown
 
 
 def test_the_worst_area_is_darkest_whichever_way_the_figure_counts(visit: Visit, store: District) -> None:
     whole = overview.overview(store, ADMIN)
     page = visit.sign_in("admin").page("overview")
     for key in ("covered_share", "gap_people"):
-        [column] = [one for one in overview.COLUMNS if one.key == key]
+        [column] = [one for one in figures.COLUMNS if one.key == key]
         page = fine(page.selectbox(key="overview.column").set_value(column).run())
         scene = scene_of(page)
         worst = whole.towns.ordered(key)[0]
@@ -76,10 +79,11 @@ def test_the_worst_area_is_darkest_whichever_way_the_figure_counts(visit: Visit,
         assert shade[worst.code] == overview_board.SHADES[-1]
         assert len(set(shade.values())) == 2
         assert {one["color"] for one in scene["legend"]} == set(shade.values())
+        assert scene["meaning"] == "颜色越深越需关注"
 
 
 def test_what_is_hidden_has_no_shade_and_no_number(visit: Visit, store: District) -> None:
-    [column] = [one for one in overview.COLUMNS if one.key == "open_risks"]
+    [column] = [one for one in figures.COLUMNS if one.key == "open_risks"]
     page = visit.sign_in("viewer").page("overview")
     page = fine(page.selectbox(key="overview.column").set_value(column).run())
     hidden = {one.code for one in overview.overview(store, VIEWER).towns.rows if "open_risks" in one.hidden}
@@ -138,3 +142,26 @@ def test_white_words_can_be_read_on_every_grade() -> None:
     assert layer.symbol_rule is not None
     for one in layer.symbol_rule.symbols.values():
         assert 1.05 / (luminance(widgets.deep(one.color)) + 0.05) >= 4.5, one.color
+
+
+def test_a_station_that_was_clicked_shows_its_card(
+    visit: Visit, store: District, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = visit.sign_in("admin").page("overview")
+    found = cards.post_card(store, ADMIN, cards.post_ids(store, ADMIN)[0][0])
+    say(monkeypatch, kind="area", layer="workstation", code=found.place.element_id, n="1")
+    shown = texts(fine(page.run()))
+    assert f'tabindex="0">{found.place.name}</h2>' in shown
+    for one in found.figures:
+        assert f"<span>{one.title}</span><b>{one.text}" in shown
+    assert f"直线 {found.nearest_m:,.0f} 米" in shown
+    assert scene_of(page)["chosen"] == {"layer": "workstation", "code": found.place.element_id}
+
+
+def test_text_of_a_station_is_never_markup(store: District) -> None:
+    found = cards.post_card(store, ADMIN, cards.post_ids(store, ADMIN)[0][0])
+    found = replace(found, facts=(("<b>", "<script>"),), place=replace(found.place, name="<i>站</i>"))
+    shown = overview_card.post_html(found)
+    assert "<script>" not in shown
+    assert "<i>站" not in shown
+    assert "没有其他警务站" in overview_card.post_html(replace(found, nearest=None, nearest_m=None))

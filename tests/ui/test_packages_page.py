@@ -40,7 +40,7 @@ def test_a_package_is_made_of_the_chosen_layers(visit: Visit, store: District) -
     sent = packages.sent(store, OFFICER)[0]
     made = page.session_state["gridmap"].package
     assert (made.asked, made.name[-5:]) == ((sent.id,), ".gpkg")
-    assert "officer" in texts(opened(visit, "记录"))
+    assert "示例民警01" in texts(opened(visit, "记录"))
 
 
 def test_a_package_is_looked_at_before_it_is_stored(visit: Visit, store: District, tmp_path: Path) -> None:

@@ -6,19 +6,21 @@ import html
 import json
 import re
 from collections.abc import Iterator
-from datetime import timedelta
+from dataclasses import replace
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
 import shapely
 from streamlit.testing.v1 import AppTest
 
+from gridmap.domain.freshness import last_moment
 from gridmap.domain.roles import Role, User
 from gridmap.domain.stories import Compare, CompareKind, Focus, Slide, View
 from gridmap.services import briefings, elements, overview, stories
 from gridmap.services.district import District
 from gridmap.services.stories import Story
-from gridmap.ui import scenes, stories_play
+from gridmap.ui import scenes, slide_list, stories_play
 from tests.support.clock import FakeClock
 from tests.support.district import ADMIN, VIEWER, element, put
 from tests.support.leaders import PRESENTER, populated
@@ -53,6 +55,31 @@ def say(monkeypatch: pytest.MonkeyPatch, **fact: Any) -> None:
     monkeypatch.setattr(scenes, "st_folium", lambda *_, **__: fact)
 
 
+def do(monkeypatch: pytest.MonkeyPatch, page: AppTest, **fact: Any) -> AppTest:
+    """Let the list of slides say this once, as its component keeps its last value."""
+    _said.append(None)
+    monkeypatch.setattr(slide_list, "_list", lambda **_: {**fact, "n": f"said {len(_said)}"})
+    return fine(page.run())
+
+
+_said: list[None] = []
+
+
+def edited(visit: Visit, story: Story) -> AppTest:
+    page = visit.sign_in("presenter").page("stories")
+    return fine(page.button(key=f"stories.edit.{story.id}").click().run())
+
+
+def key_of(page: AppTest, name: str) -> str:
+    """The key of the open form's widgets, by that of its button."""
+    [found] = [
+        one.key
+        for one in page.button
+        if (one.key or "").startswith("slide.") and str(one.key).endswith(f".{name}")
+    ]
+    return str(found).removesuffix(f".{name}")
+
+
 def opened(visit: Visit, tab: str) -> AppTest:
     page = visit.page("stories")
     page.session_state["stories.tab"] = tab
@@ -78,26 +105,53 @@ def test_a_presenter_makes_a_story_of_the_views_of_the_map(
     [slide] = made.slides
     assert slide.view == View(121.5, 30.95, 12)
     assert slide.layers == ("town",)
-    assert any(one.startswith("1. 第 1 页") for one in labels(page))
+    assert page.text_input(key=f"{key_of(page, 'save')}.title").value == "第 1 页"
     stories.delete(store, PRESENTER, made.id)
 
 
-def test_slides_are_moved_and_dropped(visit: Visit, store: District, story: Story) -> None:
-    page = visit.sign_in("presenter").page("stories")
-    page = fine(page.button(key=f"stories.edit.{story.id}").click().run())
-    first = story.slides[0].id
-    page = fine(page.button(key=f"slide.move.{first}.1").click().run())
-    page = fine(page.button(key=f"slide.delete.{story.slides[2].id}").click().run())
+def test_slides_are_moved_and_dropped(
+    visit: Visit, store: District, story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = edited(visit, story)
+    first, second, third = (one.id for one in story.slides)
+    page = do(monkeypatch, page, kind="order", order=[second, first, third], base=1)
+    assert [one.title for one in stories.get(store, PRESENTER, story.id).slides] == ["乙", "甲", "丙"]
+    page = do(monkeypatch, page, kind="open", id=third)
+    page = fine(page.button(key=f"slide.delete.{third}").click().run())
     assert [one.title for one in stories.get(store, PRESENTER, story.id).slides] == ["乙", "甲"]
-    assert page.button(key=f"slide.move.{first}.1").disabled
+    assert not page.text_area
 
 
-def test_a_slide_gets_words_figures_and_two_dates(visit: Visit, store: District, story: Story) -> None:
-    page = visit.sign_in("presenter").page("stories")
-    page = fine(page.button(key=f"stories.edit.{story.id}").click().run())
-    one = story.slides[0]
-    page = fine(page.button(key=f"slide.open.{one.id}").click().run())
-    key = f"slide.{one.id}.{story.revision}"
+def test_an_order_that_comes_too_late_is_kept_for_a_person_to_decide(
+    visit: Visit, store: District, story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = edited(visit, story)
+    first, second, third = (one.id for one in story.slides)
+    added = Slide("他人新增")
+    stories.save(store, ADMIN, story.id, base=1, slides=[*story.slides, added])
+    page = do(monkeypatch, page, kind="order", order=[third, second, first], base=1)
+    assert [one.id for one in stories.get(store, PRESENTER, story.id).slides] == [
+        first,
+        second,
+        third,
+        added.id,
+    ]
+    assert "已被他人修改" in page.warning[0].value
+    page = fine(page.button(key="slides.mine").click().run())
+    assert [one.id for one in stories.get(store, PRESENTER, story.id).slides] == [
+        third,
+        added.id,
+        second,
+        first,
+    ]
+    assert not page.warning
+
+
+def test_a_slide_gets_words_figures_and_two_dates(
+    visit: Visit, store: District, story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = do(monkeypatch, edited(visit, story), kind="open", id=story.slides[0].id)
+    key = key_of(page, "save")
     page.text_area(key=f"{key}.text").set_value("东镇有死角。")
     page.multiselect(key=f"{key}.figures").set_value(["gap_people", "posts"])
     [kinds] = [each for each in page.get("button_group") if each.key == f"{key}.compare"]
@@ -108,14 +162,59 @@ def test_a_slide_gets_words_figures_and_two_dates(visit: Visit, store: District,
     assert changed.compare is not None
     assert changed.compare.kind is CompareKind.DATES
     assert changed.compare.after is None
+    assert changed.at is None
 
 
-def test_personal_data_in_a_slide_is_refused_in_words(visit: Visit, store: District, story: Story) -> None:
-    page = visit.sign_in("presenter").page("stories")
-    page = fine(page.button(key=f"stories.edit.{story.id}").click().run())
+def test_a_slide_gets_a_date_that_it_shows_and_loses_it_again(
+    visit: Visit, store: District, story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
     one = story.slides[0]
-    page = fine(page.button(key=f"slide.open.{one.id}").click().run())
-    key = f"slide.{one.id}.{story.revision}"
+    page = do(monkeypatch, edited(visit, story), kind="open", id=one.id)
+    field = page.date_input(key=f"{key_of(page, 'save')}.at")
+    assert (field.value, field.min, field.max) == (None, date(2026, 2, 10), date(2026, 3, 20))
+    field.set_value(date(2026, 3, 1))
+    page = fine(page.button(key=f"{key_of(page, 'save')}.save").click().run())
+    [dated, *_] = stories.get(store, PRESENTER, story.id).slides
+    assert dated.at == last_moment(date(2026, 3, 1))
+    shown = stories_play.slide_document(store, PRESENTER, dated)
+    assert shown["date"] == "截至 2026年03月01日"
+    hour = stories_play.slide_document(
+        store, PRESENTER, replace(dated, at=store.clock() - timedelta(hours=3))
+    )
+    assert hour["date"] == "截至 2026年03月20日 07:00"
+    assert shown["figures"][0]["text"] == "5"  # one station came later
+    page = do(monkeypatch, page, kind="open", id=one.id)
+    field = page.date_input(key=f"{key_of(page, 'save')}.at")
+    assert field.value == date(2026, 3, 1)
+    field.set_value(None)
+    fine(page.button(key=f"{key_of(page, 'save')}.save").click().run())
+    assert stories.get(store, PRESENTER, story.id).slides[0].at is None
+
+
+def test_what_two_people_write_on_one_slide_waits_for_a_decision(
+    visit: Visit, store: District, story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = story.slides[0]
+    page = do(monkeypatch, edited(visit, story), kind="open", id=one.id)
+    key = key_of(page, "save")
+    page.text_area(key=f"{key}.text").set_value("我写的")
+    theirs = [replace(each, text="他写的") if each.id == one.id else each for each in story.slides]
+    stories.save(store, ADMIN, story.id, base=1, slides=theirs[::-1])
+    page = fine(page.button(key=f"{key}.save").click().run())
+    assert "他写的" in page.warning[0].value
+    assert page.text_area(key=f"{key}.text").value == "我写的"
+    assert stories.get(store, PRESENTER, story.id).slides[2].text == "他写的"
+    page = fine(page.button(key="slide.mine").click().run())
+    found = stories.get(store, PRESENTER, story.id).slides
+    assert [each.text for each in found] == ["", "", "我写的"]
+    assert not page.text_area
+
+
+def test_personal_data_in_a_slide_is_refused_in_words(
+    visit: Visit, store: District, story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = do(monkeypatch, edited(visit, story), kind="open", id=story.slides[0].id)
+    key = key_of(page, "save")
     page.text_area(key=f"{key}.text").set_value("联系 13912345678")
     page = fine(page.button(key=f"{key}.save").click().run())
     assert "个人信息" in page.error[0].value
@@ -210,6 +309,7 @@ def test_a_pack_needs_a_format_and_a_content(visit: Visit) -> None:
 
 def test_a_briefing_is_filled_edited_and_kept_by_a_presenter(visit: Visit, store: District) -> None:
     page = opened(visit.sign_in("presenter"), "平安通报")
+    page = fine(page.toggle(key="briefing.masked").set_value(True).run())
     page = press(page, "生成通报")
     posts = overview.overview(store, PRESENTER).figure("posts")
     area = page.text_area[0]

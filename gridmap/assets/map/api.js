@@ -101,7 +101,7 @@
       }
     }
     const etag = answer.headers.get("ETag") || body.etag || (feature && `"${feature.properties.revision}"`);
-    return { feature, etag, warnings, sequence: body.sequence, merged: body.merged_fields || [] };
+    return { feature, etag, warnings, people: body.people || {}, sequence: body.sequence, merged: body.merged_fields || [], isUnchanged: !!body.is_unchanged };
   }
 
   const revisionOf = (etag) => Number(String(etag || '"0"').replace(/\D/g, ""));
@@ -126,16 +126,25 @@
     element: (layer, id, signal) => get(element(layer, id), null, signal),
     history: (layer, id) => get(element(layer, id, "/history")),
     asOf: (layer, id, at) => get(element(layer, id, "/as-of"), { at }),
+    area: () => get("/api/area"),
     grids: (layer) => get(`/api/grids/${encodeURIComponent(layer)}`),
+    nextCode: async (layer) => (await get(`/api/codes/${encodeURIComponent(layer)}`)).code,
     items: (layer, query, signal) => get(item(layer), query, signal),
     create: async (layer, feature, key) =>
       receipt(await request("POST", item(layer), { json: feature, type: "application/geo+json", headers: { "Idempotency-Key": key } })),
     // Merged with what others stored since, where that can be done without asking.
-    merge: async (layer, id, change, etag) =>
-      receipt(await request("POST", element(layer, id, "/merge"), { json: { ...change, base_revision: revisionOf(etag) } })),
-    remove: async (layer, id, etag, reason) =>
+    merge: async (layer, id, change, etag, key) =>
       receipt(
-        await request("DELETE", item(layer, id), { headers: { "If-Match": etag, ...reasonHeader(reason) } }),
+        await request("POST", element(layer, id, "/merge"), {
+          json: { ...change, base_revision: revisionOf(etag) },
+          headers: { "Idempotency-Key": key },
+        }),
+      ),
+    remove: async (layer, id, etag, reason, key) =>
+      receipt(
+        await request("DELETE", item(layer, id), {
+          headers: { "If-Match": etag, "Idempotency-Key": key, ...reasonHeader(reason) },
+        }),
       ),
     grid: (layer, what, body) => post(`/api/grids/${encodeURIComponent(layer)}/${what}`, body),
     neighbours: (layer, id) => get(`/api/grids/${encodeURIComponent(layer)}/${encodeURIComponent(id)}/neighbours`),

@@ -64,7 +64,7 @@
     G.select.close();
     const earlier = at ? new Date(at) : new Date(Math.max(G.past.first, Date.now() - 30 * 86400000));
     const date = (id, title, time) => {
-      const input = G.h("input", { type: "datetime-local", class: "gm-input", id, step: "1", value: G.past.local(time) });
+      const input = G.h("input", { type: "datetime-local", class: "gm-input", id, step: "1", value: G.wall(time) });
       return [G.h("label", { class: "gm-label", for: id, text: title }), input];
     };
     const from = date("gm-compare-from", "从", earlier);
@@ -91,11 +91,11 @@
     if (!layers.length) return G.replace(host, G.h("p", { class: "gm-note-plain", text: "请先在图层面板打开要对比的图层。" }));
     if (!from || !to) return G.replace(host, G.h("p", { class: "gm-fault", text: "请填写两个日期。" }));
     // A second ends with its last moment; one that has not ended is now.
-    const end = new Date(to).getTime() + 999;
+    const end = G.fromWall(to).getTime() + 999;
     const until = end < Date.now() ? G.rfc3339(new Date(end)) : null;
     G.replace(host, G.h("p", { class: "gm-hint", text: "正在对比…" }));
     try {
-      const found = (await G.api.compare(layers, G.rfc3339(new Date(from)), until)).layers;
+      const found = (await G.api.compare(layers, G.rfc3339(G.fromWall(from)), until)).layers;
       if (!isOpen) return;
       draw(found);
       G.replace(host, found.map(section), !found.some(differs) && G.h("p", { class: "gm-note-plain", text: "两个日期之间没有变化。" }));

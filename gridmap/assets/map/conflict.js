@@ -134,7 +134,7 @@
 
   const whoWhen = (problem) => {
     const theirs = problem.body.theirs;
-    const who = problem.body.updated_by || (theirs && theirs.properties.updated_by) || "他人";
+    const who = problem.body.updated_by_name || "他人";
     const when = problem.body.updated_at || (theirs && theirs.properties.updated_at);
     return { who, when: G.timeText(when) };
   };

@@ -59,9 +59,13 @@ window.Gridmap = window.Gridmap || {};
     return later;
   };
 
-  const two = (n) => String(n).padStart(2, "0");
-  G.day = (at) => `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`;
-  G.minute = (at) => `${G.day(at)} ${two(at.getHours())}:${two(at.getMinutes())}`;
+  // The wall clock of China, whatever the zone of the machine: pages, packs and logs show it too. It keeps no summer
+  // time. "2026-01-31T18:05:00" from a Date, as a datetime-local control has it, and back.
+  const CHINA_MS = 8 * 3600000;
+  G.wall = (at) => new Date(at.getTime() + CHINA_MS).toISOString().slice(0, 19);
+  G.fromWall = (text) => new Date(`${text}+08:00`);
+  G.day = (at) => G.wall(at).slice(0, 10);
+  G.minute = (at) => G.wall(at).slice(0, 16).replace("T", " ");
   // RFC 3339 text as a person here reads it; the text itself when it is no time.
   G.timeText = (text) => {
     if (!text) return "";
@@ -73,7 +77,7 @@ window.Gridmap = window.Gridmap || {};
     const at = new Date(text);
     return isNaN(at) ? String(text) : G.day(at);
   };
-  // RFC 3339 with the local offset, from a Date.
+  // RFC 3339 from a Date.
   G.rfc3339 = (at) => at.toISOString();
 
   // crypto.randomUUID does not exist on plain-HTTP addresses other than loopback.
@@ -139,6 +143,9 @@ window.Gridmap = window.Gridmap || {};
     if (kind !== "bad") setTimeout(close, details.length ? 12000 : 6000);
     return close;
   };
+
+  // Take away what was said under a key, once it no longer holds.
+  G.untoast = (key) => document.querySelectorAll(`#gm-toasts [data-key="${key}"]`).forEach((one) => one.remove());
 
   // What a reader of the screen hears without anything moving.
   G.say = (text) => {

@@ -86,7 +86,7 @@
   const STAR = "M12 1.500l3.100 6.600 7.200.900-5.300 5 1.400 7.200-6.400-3.600-6.400 3.600L7 14 1.700 9l7.200-.900z";
   const STATES = {
     open: { title: "站点", shape: SHIELD, fill: "#1f4e9d", sign: null },
-    closed: { title: "未开放或撤销", shape: SHIELD, fill: "#6b7482", sign: "M8 8l8 8M16 8l-8 8" },
+    closed: { title: "未开放或裁撤", shape: SHIELD, fill: "#6b7482", sign: "M8 8l8 8M16 8l-8 8" },
     off_network: { title: "离道路过远,不计入", shape: "M12 2l10.500 19h-21z", fill: "#8a4500", sign: "M12 9v6M12 18v.5" },
     moved: { title: "移动后的站点", shape: DIAMOND, fill: "#6a3fa0", sign: "M8 15l7-7M10 8h5v5" },
     added: { title: "新增站点", shape: DIAMOND, fill: "#0f6131", sign: "M12 7v10M7 12h10" },

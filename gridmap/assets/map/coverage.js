@@ -7,7 +7,9 @@
   const page = () => window.parent.document;
   // What lies below: where people live, roads and water; the points are drawn by ourselves.
   const GROUND = ["district", "town", "road", "barrier", "crossing", "police_grid"];
-  const PANES = [["gm-cover-grids", 401], ["gm-cover-reach", 402], ["gm-cover-areas", 403], ["gm-cover-gaps", 404], ["gm-cover-ways", 405], ["gm-cover-points", 620]];
+  // Above a picture of the ground, below the tiles.
+  const SHADE = 0.8;
+  const PANES = [["gm-cover-grids", 191], ["gm-cover-reach", 192], ["gm-cover-gaps", 193], ["gm-cover-areas", 403], ["gm-cover-ways", 405], ["gm-cover-points", 620]];
   const KINDS = {
     grids: "网格覆盖率",
     gaps: "死角",
@@ -174,7 +176,7 @@
       ask("grids", () => outlines(layer), (features) => {
         if (!C.shown.grids) return;
         drop("grids");
-        C.layers.grids = L.geoJSON(features, { ...quiet, pane: "gm-cover-grids", renderer: C.canvases.grids, style: () => ({ color: "#5c6675", weight: 0.8, opacity: 0.7, fillOpacity: 0.5, fillColor: G.marks.UNKNOWN.color }) }).addTo(G.app.map);
+        C.layers.grids = L.geoJSON(features, { ...quiet, pane: "gm-cover-grids", renderer: C.canvases.grids, style: () => ({ color: "#5c6675", weight: 0.8, opacity: 0.7, fillOpacity: SHADE, fillColor: G.marks.UNKNOWN.color }) }).addTo(G.app.map);
         paint();
       });
     },
@@ -182,6 +184,7 @@
       ask("gaps", () => shapes("gaps"), (answer) => {
         C.gaps = answer.features;
         if (C.shown.gaps) C.drawGaps(C.gaps);
+        G.emit("coverage-gaps");
       });
     },
     reach() {
@@ -226,7 +229,7 @@
       const isTouched = touched.has(code);
       if (one.options.fillColor === color && one.isTouched === isTouched) return;
       one.isTouched = isTouched;
-      one.setStyle({ fillColor: color, fillOpacity: 0.5, color: isTouched ? "#0a0f1a" : "#5c6675", weight: isTouched ? 2.5 : 0.8 });
+      one.setStyle({ fillColor: color, fillOpacity: SHADE, color: isTouched ? "#0a0f1a" : "#5c6675", weight: isTouched ? 2.5 : 0.8 });
     });
   }
   C.repaint = (groups) => {
@@ -318,6 +321,7 @@
     const { sites: chosen, candidates, closed, tab } = C.told;
     const text = JSON.stringify([chosen, candidates, closed, tab]);
     if (text === drawnSites) return;
+    const isAnswer = drawnSites && tab === "siting";
     drawnSites = text;
     drop("sites");
     const all = [
@@ -327,6 +331,14 @@
     ];
     if (!all.length) return;
     C.layers.sites = L.featureGroup(all, { pmIgnore: true }).addTo(G.app.map);
+    // A new answer is shown whole, beside the legend.
+    if (isAnswer) G.app.map.fitBounds(C.layers.sites.getBounds(), { ...beside(), maxZoom: 14, animate: false });
+  }
+
+  // What the panels of this page cover at the sides of the map.
+  function beside() {
+    const wide = (id) => (byId(id) && !byId(id).hidden ? byId(id).offsetWidth : 0);
+    return { paddingTopLeft: [wide("gm-cover-legend") + 30, 64], paddingBottomRight: [wide("gm-whatif") + 84, 60] };
   }
 
   // --- a place to look at -----------------------------------------------------------------------------------------------------------
@@ -338,10 +350,20 @@
     ring = L.marker([lat, lon], { ...quiet, keyboard: false, pane: "gm-cover-ways", icon: L.divIcon({ className: "gm-ring", iconSize: [34, 34] }) }).addTo(map);
     document.body.dataset.flown = `${lon},${lat}`;
     const feature = gap ? C.gaps.find((one) => String(one.properties.rank) === gap) : null;
-    if (!feature) return;
-    const bounds = L.geoJSON(feature).getBounds();
-    if (bounds.isValid()) map.fitBounds(bounds, { maxZoom: 15, padding: [60, 60], animate: false });
+    const bounds = feature ? L.geoJSON(feature).getBounds() : L.latLngBounds([lat, lon], [lat, lon]);
+    if (bounds.isValid()) map.fitBounds(bounds, { ...beside(), maxZoom: feature ? 15 : map.getZoom(), animate: false });
     if (!map.getBounds().contains([lat, lon])) map.panTo([lat, lon], { animate: false });
+  };
+
+  // The place that was looked at comes out from under a panel that has opened over it.
+  C.uncover = () => {
+    if (!ring) return;
+    const { map } = G.app;
+    const size = map.getSize();
+    const at = map.latLngToContainerPoint(ring.getLatLng());
+    const { paddingTopLeft, paddingBottomRight } = beside();
+    const [west, east] = [paddingTopLeft[0], size.x - paddingBottomRight[0]];
+    if (at.x < west || at.x > east) map.panBy([at.x - (west + east) / 2, at.y - size.y / 2], { animate: false });
   };
 
   // --- legend and switches -----------------------------------------------------------------------------------------------------------
@@ -423,6 +445,8 @@
     if (!bounds || window.parent.location.hash.split("/").length >= 3) return;
     const [west, south, east, north] = bounds;
     const { map } = G.app;
+    // A map beside figures is small: whole levels would leave the district half of what room there is.
+    map.options.zoomSnap = 0.25;
     map.fitBounds([[south, west], [north, east]], { paddingTopLeft: [10, 10], paddingBottomRight: [10, 40], animate: false });
     // What room there is goes to the legend's side.
     const free = map.getSize().x - map.latLngToContainerPoint([north, east]).x - 70;
@@ -454,6 +478,11 @@
       pane.style.zIndex = z;
       if (name !== "gm-cover-points") pane.style.pointerEvents = "none";
     }
+    // What is shaded lies below the names and roads of the tiles.
+    G.tiles.ground("shading", true);
+    const size = () => document.body.classList.toggle("gm-cover-far", map.getZoom() < 12);
+    map.on("zoomend", size);
+    size();
     for (const kind of ["grids", "reach", "areas", "gaps"]) C.canvases[kind] = G.marks.canvas(`gm-cover-${kind}`);
     byId("gm").append(
       G.h("section", { class: "gm-panel gm-cover-legend", id: "gm-cover-legend", "aria-label": "图例与图层" }),

@@ -127,7 +127,7 @@
     PARTS,
     // The raster layer for one of the deployment's tile sources.
     rasterLayer(source) {
-      const options = { maxNativeZoom: source.max_zoom || 18, maxZoom: 20, className: "gm-raster" };
+      const options = { maxNativeZoom: source.max_zoom || 18, maxZoom: 20, className: "gm-raster", pane: "gm-ground" };
       if (source.datum === "gcj02") return new ShiftedTiles({ ...options, url: source.url });
       return L.tileLayer(source.url, options);
     },

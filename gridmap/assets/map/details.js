@@ -163,7 +163,7 @@
   }
 
   function facts(current) {
-    const { layer, feature, grids } = current;
+    const { layer, feature, grids, people } = current;
     const p = feature.properties;
     const row = (title, value, extra) => G.h("div", { class: "gm-fact" }, G.h("dt", { text: title }), G.h("dd", {}, value, extra));
     const empty = () => G.h("span", { class: "gm-none", text: "未填" });
@@ -180,10 +180,10 @@
             placeRow(feature, row)),
       G.h("h3", { text: "核实与版本" }),
       G.h("dl", { class: "gm-facts" },
-        layer.freshness && row("上次核实", p.verified_at ? `${G.dayText(p.verified_at)} ${p.verified_by || ""}` : "从未核实"),
+        layer.freshness && row("上次核实", p.verified_at ? `${G.dayText(p.verified_at)} ${people[p.verified_by] || ""}` : "从未核实"),
         layer.freshness && row("应核实于", p.due_at ? G.dayText(p.due_at) : "无固定周期", G.isOverdue(feature) && badge("已逾期", "bad")),
         row("版本", `第 ${p.revision} 版`),
-        row("最近修改", `${G.timeText(p.updated_at)} ${p.updated_by || ""}`),
+        row("最近修改", `${G.timeText(p.updated_at)} ${people[p.updated_by] || ""}`),
         row("数据来源", p.source === "simulated" ? "模拟数据" : "真实数据")),
       G.app.catalogue.photos && G.photos.section(current),
     ];
@@ -209,8 +209,7 @@
         G.symbols.isPoint(layer) ? tool("move", "移动", () => G.edit.shape(current)) : tool("shape", "改边界", () => G.edit.shape(current)),
       ],
       layer.freshness && tool("check", "核实无变化", () => G.edit.verify(current)),
-      // A grid that is deleted leaves its ground to nobody: it is merged instead.
-      !layer.partition && tool("trash", "删除", () => G.edit.remove(current), "gm-button-quiet-danger"),
+      tool("trash", "删除", () => G.edit.remove(current), "gm-button-quiet-danger"),
     );
   }
 

@@ -49,9 +49,9 @@
       ],
     })) === true;
 
-  // Why: an optional sentence that goes into the history.
-  async function confirmWithReason(title, text, yes) {
-    const input = G.h("input", { type: "text", class: "gm-input", maxlength: "200", id: "gm-reason" });
+  // Why: an optional sentence that goes into the history; `reason` is what was typed before.
+  async function confirmWithReason(title, text, yes, reason = "") {
+    const input = G.h("input", { type: "text", class: "gm-input", maxlength: "200", id: "gm-reason", value: reason });
     const answer = await ask({
       title,
       content: [

@@ -36,6 +36,7 @@
     work = null;
     if (!ended) return;
     document.body.classList.remove("gm-editing", "gm-shaping");
+    G.untoast("fault");
     sessionStorage.removeItem("gridmap:open");
     ended.close();
     if (!keepDraft) G.drafts.drop(ended.draft.id);
@@ -81,13 +82,14 @@
   function finish(answer, id, layer) {
     end();
     const made = answer.receipt && answer.receipt.feature;
-    if (made) G.select.show({ ...made, layer: layer.id });
+    if (made) G.select.show({ ...made, layer: layer.id }, answer.receipt.people);
     else if (answer.queued || !id) G.select.close();
     else G.select.open(layer.id, id);
   }
 
   // Faults that the server finds go to their fields; anything else is said aloud and the form stays.
   async function sendShowing(op, form) {
+    G.untoast("fault");
     try {
       const answer = await G.pending.send(op);
       if (answer.queued) {
@@ -97,13 +99,20 @@
     } catch (error) {
       let isPlaced = false;
       if (error.body && error.body.may_propose && (await G.proposals.offer(op, error))) return { proposed: true };
+      if (op.kind === "delete" && error.body && error.body.neighbours) {
+        await G.grids.offerMerge(error);
+        return { cancelled: true };
+      }
       for (const one of (error.body && error.body.problems) || []) {
         isPlaced = (form && form.fault(one.field, one.message)) || isPlaced;
       }
-      G.toast(error.message, { kind: "bad" });
-      if (isPlaced) {
-        const bad = form.element.querySelector('[aria-invalid="true"]');
-        if (bad) bad.focus();
+      // A code that somebody else has.
+      if (error.status === 409 && error.body && error.body.code && form) isPlaced = form.fault("code", error.message) || isPlaced;
+      G.toast(error.message, { kind: "bad", key: "fault" });
+      const bad = isPlaced && form.element.querySelector('[aria-invalid="true"]');
+      if (bad) {
+        bad.focus({ preventScroll: true });
+        bad.scrollIntoView({ block: "center" });
       }
       return { cancelled: true };
     }
@@ -243,13 +252,23 @@
   // --- new ones ------------------------------------------------------------------------------------------------
   const editable = () => G.app.catalogue.layers.filter((one) => one.may_edit);
 
+  // By group, as in the tree of layers: risks and places, which are added every day, before areas and lines.
+  function oftenFirst(layers) {
+    const { groups } = G.app.catalogue;
+    const isPoint = (name) => layers.some((one) => one.group === name && G.symbols.isPoint(one));
+    const isRisk = (name) => layers.some((one) => one.group === name && one.id === "risk");
+    const rank = (name) => (isRisk(name) ? 0 : isPoint(name) ? 1 : 2);
+    const order = [...groups].sort((a, b) => rank(a) - rank(b) || groups.indexOf(a) - groups.indexOf(b));
+    return order.flatMap((name) => layers.filter((one) => one.group === name).sort((a, b) => (b.id === "risk") - (a.id === "risk") || a.order - b.order));
+  }
+
   async function add() {
     if (isBusy()) return remind();
     if (G.past.at) return G.past.refuse();
     let chosen = null;
     const answer = await G.dialogs.ask({
       title: "新增要素:选择图层",
-      content: G.h("ul", { class: "gm-list gm-layer-choice" }, editable().map((layer) =>
+      content: G.h("ul", { class: "gm-list gm-layer-choice" }, oftenFirst(editable()).map((layer) =>
         G.h("li", {}, G.h("button", { class: "gm-hit", type: "button", data: { layer: layer.id }, on: { click: (event) => { chosen = layer; event.target.closest("dialog").close(); } } },
           G.symbols.swatch(layer, layer.symbol), G.h("span", { class: "gm-hit-words" }, G.h("strong", { text: layer.title }), G.h("span", { text: layer.group })))))),
       buttons: [{ title: "取消", value: false }],
@@ -271,6 +290,15 @@
     bar.close();
     if (work === placeholder) work = null;
     if (geometry) newForm(layer, geometry);
+  }
+
+  async function suggestCode(layer, draftId) {
+    try {
+      const code = await G.api.nextCode(layer.id);
+      if (code && work && work.draft.id === draftId) work.form.suggest("code", code);
+    } catch {
+      // Without a suggestion the code is typed.
+    }
   }
 
   function newForm(layer, geometry, draft = null) {
@@ -306,6 +334,7 @@
       },
     });
     G.drafts.put({ ...kept, raw: draft ? draft.raw : null });
+    if (!draft) suggestCode(layer, kept.id);
   }
 
   // --- single acts -----------------------------------------------------------------------------------------------
@@ -324,9 +353,15 @@
     if (await act("verify", current, { title: `核实 ${name(current)}` })) G.select.reload();
   }
 
+  // Why an element is to go: kept until it is gone, for a deletion that is refused is tried again.
+  const reasonKey = (id) => `gridmap:reason:${G.app.user.username}:${id}`;
+  const keepReason = (id, reason) => (reason ? sessionStorage.setItem(reasonKey(id), reason) : sessionStorage.removeItem(reasonKey(id)));
+
   async function remove(current) {
-    const answer = await G.dialogs.confirmWithReason("删除该要素?", `“${G.titleOf(current.feature)}”将从地图上移除。它的编码和历史会保留,可以撤销或恢复。`, "删除");
+    const words = `“${G.titleOf(current.feature)}”将从地图上移除。它的编码和历史会保留,可以撤销或恢复。`;
+    const answer = await G.dialogs.confirmWithReason("删除该要素?", words, "删除", sessionStorage.getItem(reasonKey(current.id)) || "");
     if (!answer) return;
+    keepReason(current.id, answer.reason);
     if (await act("delete", current, { body: { reason: answer.reason }, title: `删除 ${name(current)}` })) {
       if (G.select.current && G.select.current.id === current.id) G.details.gone(current, null);
     }
@@ -352,8 +387,8 @@
     const id = op.element || (receipt.feature && receipt.feature.id);
     const revision = receipt.feature ? receipt.feature.properties.revision : before + 1;
     const list = undoable().filter((one) => one.id !== id);
-    // Saved without a new version: nothing to take back.
-    if (op.kind !== "create" && revision === before) return;
+    // Saved without a new version: nothing to take back, and the one that stands there may be another's.
+    if (receipt.isUnchanged || (op.kind !== "create" && revision === before)) return;
     if (op.kind === "undo") return keepUndo(list);
     keepUndo([...list, { layer: op.layer, id, revision, title: op.title }]);
   }
@@ -395,7 +430,7 @@
     const at = draft.geometry || (draft.base && draft.base.geometry);
     if (at) G.select.flyTo(at, layer);
     if (draft.what === "new") return newForm(layer, draft.geometry, draft);
-    G.select.state.current = { layer, id: draft.base.id, feature: draft.base, etag: draft.etag, grids: null, mayEdit: true, reason: null };
+    G.select.state.current = { layer, id: draft.base.id, feature: draft.base, people: {}, etag: draft.etag, grids: null, mayEdit: true, reason: null };
     if (draft.what === "border") {
       G.details.render();
       return G.grids.border(null, draft);
@@ -428,8 +463,8 @@
   function noticeChange(change) {
     if (!work || !work.base || work.base.id !== change.id) return false;
     const words = change.operation === "delete"
-      ? `${change.actor} 刚刚删除了该要素。您的修改仍在,保存时会请您选择。`
-      : `${change.actor} 刚刚保存了第 ${change.revision} 版。您的修改不受影响,保存时如有冲突会请您选择。`;
+      ? `${change.actor_name} 刚刚删除了该要素。您的修改仍在,保存时会请您选择。`
+      : `${change.actor_name} 刚刚保存了第 ${change.revision} 版。您的修改不受影响,保存时如有冲突会请您选择。`;
     if (!work.notice) {
       G.toast(words, { kind: "warn", key: "notice" });
       return true;
@@ -451,15 +486,17 @@
 
   G.on("saved", ({ op, receipt }) => {
     remember(op, receipt);
+    if (op.kind === "delete") keepReason(op.element, "");
     const feature = receipt.feature;
-    const isQuiet = feature && op.etag === `"${feature.properties.revision}"`;
+    const isQuiet = receipt.isUnchanged || (feature && op.etag === `"${feature.properties.revision}"`);
     const version = feature && !isQuiet ? `,第 ${feature.properties.revision} 版` : "";
     const subject = feature ? `“${G.titleOf(feature)}”` : op.base ? `“${G.titleOf(op.base)}”` : "";
     const canUndo = op.kind !== "undo" && !isQuiet;
     const layer = G.app.layers[op.layer];
     const merged = (receipt.merged || []).map((name) => G.fieldTitle(layer, name));
     const [told, ...more] = isQuiet ? [...receipt.warnings, "没有改动,未产生新版本。"] : [
-          `${subject}${WORDS[op.kind]}${version}`,
+          // of a station, 已撤销 after its name would say that it was closed down
+          op.kind === "undo" ? `已${op.title || "撤销"}${version}` : `${subject}${WORDS[op.kind]}${version}`,
           ...(merged.length ? [`已与他人的修改自动合并,保留了对方改的:${merged.join("、")}。`] : []),
           ...receipt.warnings,
         ];
@@ -478,6 +515,8 @@
   });
 
   G.on("took-theirs", ({ op }) => {
+    // also one that was found in the list, after another day's work
+    if (op.kind === "delete") keepReason(op.element, op.body.reason);
     G.tiles.refresh([op.layer]);
     G.toast("已保留对方的版本,您的修改未保存。", { kind: "warn" });
   });

@@ -3,18 +3,6 @@
 (function (G) {
   let serial = 0;
 
-  // What a code looks like, in words, for the simple patterns that catalogues use.
-  function patternWords(pattern) {
-    if (!pattern) return "";
-    const parts = pattern.match(/^([A-Za-z-]*)\\d\{(\d+)(?:,(\d+))?\}(?:\\d\{(\d+)(?:,(\d+))?\})?$/);
-    if (!parts) return "";
-    const [, letters, low, high, low2, high2] = parts;
-    const least = Number(low) + Number(low2 || 0);
-    const most = Number(high || low) + Number(high2 || low2 || 0);
-    const digits = least === most ? `${least} 位数字` : `${least} 至 ${most} 位数字`;
-    return letters ? `${letters} 加 ${digits}` : digits;
-  }
-
   function rangeWords(field) {
     const has = (value) => value !== null && value !== undefined;
     if (has(field.minimum) && has(field.maximum)) return `${field.minimum} 至 ${field.maximum}`;
@@ -71,12 +59,12 @@
         if (!/^[+-]?(\d+\.?\d*|\.\d+)$/.test(raw)) return { fault: "应为数字" };
         return inRange(field, Number(raw));
       case "datetime": {
-        const at = new Date(raw);
+        const at = G.fromWall(raw);
         return isNaN(at) ? { fault: "应为日期和时间" } : { value: G.rfc3339(at) };
       }
       case "text":
         return field.pattern && !field.soft && !matches(field.pattern, raw)
-          ? { fault: `格式不符${patternWords(field.pattern) ? ",应为 " + patternWords(field.pattern) : ""}` }
+          ? { fault: `格式不符${field.format ? ",应为 " + field.format : ""}` }
           : { value: raw };
       default:
         return { value: raw };
@@ -100,7 +88,7 @@
 
   function coreFields(layer) {
     return [
-      { name: "code", title: "编码", type: "text", required: layer.code_required, pattern: layer.code_pattern, max_length: 60 },
+      { name: "code", title: "编码", type: "text", required: layer.code_required, pattern: layer.code_pattern, format: layer.code_format, max_length: 60 },
       { name: "name", title: "名称", type: "text", required: false, max_length: 100 },
     ];
   }
@@ -125,6 +113,7 @@
    *   values()    {field: value} of all fields, or null when something is wrong (shown at the field)
    *   raw()       what stands in the controls, for a draft
    *   fill(raw)   put a draft back
+   *   suggest(name, value)   fill one field that nobody has touched; somebody about to type there types over it
    *   fault(name, text)  show what the server found
    */
   function make(layer, properties, { onChange } = {}) {
@@ -132,6 +121,7 @@
     const prefix = `gm-f${++serial}`;
     const controls = new Map();
     const faults = new Map();
+    const touched = new Set();
     const form = G.h("form", { class: "gm-form", novalidate: true, autocomplete: "off" });
 
     for (const field of fields) {
@@ -139,12 +129,13 @@
       const input = control(field, id);
       input.value = toControl(field, properties[field.name]);
       input.name = field.name;
-      const hint = [field.help, field.unit && `单位:${field.unit}`, rangeWords(field) && `范围:${rangeWords(field)}`, patternWords(field.pattern) && `格式:${patternWords(field.pattern)}`]
+      const hint = [field.help, field.unit && `单位:${field.unit}`, rangeWords(field) && `范围:${rangeWords(field)}`, field.format && `格式:${field.format}`]
         .filter(Boolean).join(" · ");
       const fault = G.h("p", { class: "gm-fault", id: `${id}-fault`, role: "alert" });
       input.setAttribute("aria-describedby", `${id}-hint ${id}-fault`);
       if (field.required) input.setAttribute("aria-required", "true");
       const changed = () => {
+        touched.add(field.name);
         setFault(field.name, "");
         if (onChange) onChange();
       };
@@ -197,6 +188,12 @@
       fill(raw) {
         for (const [name, { input }] of controls) if (name in raw) input.value = raw[name];
       },
+      suggest(name, value) {
+        const { input } = controls.get(name);
+        if (touched.has(name) || input.value) return;
+        input.value = value;
+        if (document.activeElement === input) input.select();
+      },
       focus: () => controls.values().next().value.input.focus(),
     };
   }
@@ -215,5 +212,5 @@
   // The control shows minutes: a value that differs only below a minute was not touched.
   const sameMinute = (a, b) => Math.floor(new Date(a) / 60000) === Math.floor(new Date(b) / 60000);
 
-  G.form = { make, single, changes, patternWords };
+  G.form = { make, single, changes };
 })(window.Gridmap);

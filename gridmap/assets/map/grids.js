@@ -382,5 +382,10 @@
     G.toast(`${op.title}:已保存,涉及 ${count} 个网格`, { key: "receipt", kind: receipt.warnings.length ? "warn" : "good", details: receipt.warnings, action: { title: "撤销", run: G.edit.undo } });
   });
 
-  G.grids = { tools, border, split, splitForm, merge, renumber, takeBack };
+  // A grid of a whole partition is not deleted: its ground goes to a neighbour.
+  async function offerMerge(problem) {
+    if (await G.dialogs.confirm("不能直接删除", problem.message, "合并到相邻网格", "primary")) merge(G.select.current);
+  }
+
+  G.grids = { tools, border, split, splitForm, merge, offerMerge, renumber, takeBack };
 })(window.Gridmap);

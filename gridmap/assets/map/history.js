@@ -35,7 +35,7 @@
         G.h("strong", { text: `第 ${one.revision} 版` }),
         G.details.badge(one.operation_title, one.operation === "delete" ? "bad" : ""),
         isNewest && G.details.badge("现在", "good")),
-      G.h("p", { class: "gm-revision-who", text: `${one.actor} · ${G.timeText(one.at)}` }),
+      G.h("p", { class: "gm-revision-who", text: `${one.actor_name} · ${G.timeText(one.at)}` }),
       one.reason && G.h("p", { class: "gm-hint", text: `原因:${one.reason}` }),
       one.is_redacted && G.h("p", { class: "gm-hint", text: "内容已按规定清除。" }),
       one.changed.length > 0 && G.h("ul", { class: "gm-changes" }, one.changed.map(changeRow)),
@@ -64,11 +64,11 @@
     const look = async () => {
       if (!input.value) return;
       // The whole minute counts: what was saved within it is already there.
-      const at = new Date(new Date(input.value).getTime() + 59999);
+      const at = new Date(G.fromWall(input.value).getTime() + 59999);
       G.replace(answer, G.h("div", { class: "gm-bone" }));
       try {
-        const past = (await G.api.asOf(current.layer.id, current.id, G.rfc3339(at))).feature;
-        if (answer.isConnected) G.replace(answer, pastFacts(current, past));
+        const { feature: past, people } = await G.api.asOf(current.layer.id, current.id, G.rfc3339(at));
+        if (answer.isConnected) G.replace(answer, pastFacts(current, past, people));
         showGhost(G.same(past.geometry, current.feature.geometry) ? null : past.geometry);
       } catch (error) {
         clearGhost();
@@ -88,7 +88,7 @@
       answer);
   }
 
-  function pastFacts(current, past) {
+  function pastFacts(current, past, people) {
     const { layer, feature } = current;
     const rows = [["code", "编码"], ["name", "名称"], ...layer.fields.map((one) => [one.name, one.title])].map(([name, title]) => {
       const then = G.valueText(layer, name, past.properties[name]);
@@ -98,7 +98,7 @@
     });
     const isMoved = !G.same(past.geometry, feature.geometry);
     return [
-      G.h("p", { class: "gm-note-plain", text: `当时为第 ${past.properties.revision} 版,${past.properties.updated_by || ""} 于 ${G.timeText(past.properties.updated_at)} 保存。` }),
+      G.h("p", { class: "gm-note-plain", text: `当时为第 ${past.properties.revision} 版,${people[past.properties.updated_by] || ""} 于 ${G.timeText(past.properties.updated_at)} 保存。` }),
       isMoved && G.h("p", { class: "gm-note-plain", text: "当时的位置或范围与现在不同,已用棕色虚线标在图上。" }),
       G.h("dl", { class: "gm-facts" }, rows),
     ];

@@ -94,32 +94,29 @@
     const grids = G.app.catalogue.layers.filter((one) => one.grid && one.count > 0);
     if (!grids.length) return null;
     const kind = G.h("select", { class: "gm-input", id: "gm-grid-kind" }, G.h("option", { value: "", text: "全区(不筛选)" }), grids.map((one) => G.h("option", { value: one.id, text: one.title })));
-    const which = G.h("select", { class: "gm-input", id: "gm-grid", disabled: true }, G.h("option", { value: "", text: "请选择网格" }));
-    let known = [];
+    const which = G.chooser.make({
+      id: "gm-grid", label: "网格",
+      onChoose: (grid) => (grid ? setFilter(G.app.layers[kind.value], grid) : clearFilter()),
+    });
+    which.withhold("先选网格类型");
     kind.addEventListener("change", async () => {
-      G.replace(which, G.h("option", { value: "", text: kind.value ? "读取中…" : "请选择网格" }));
-      which.disabled = true;
+      const asked = kind.value;
+      which.withhold(asked ? "读取中…" : "先选网格类型");
       clearFilter();
-      if (!kind.value) return;
+      if (!asked) return;
       try {
-        known = (await G.api.grids(kind.value)).grids;
-        G.replace(which, G.h("option", { value: "", text: `请选择(共 ${known.length} 个)` }), known.map((one) => G.h("option", { value: one.code, text: one.name ? `${one.name}(${one.code})` : one.code })));
-        which.disabled = false;
+        const { grids } = await G.api.grids(asked);
+        if (kind.value === asked) which.offer(grids.map((one) => ({ ...one, group: one.town })), `共 ${grids.length} 个,可搜索`);
       } catch (error) {
-        G.replace(which, G.h("option", { value: "", text: "读取失败" }));
+        which.withhold("读取失败");
         G.toast(error.message, { kind: "bad" });
       }
-    });
-    which.addEventListener("change", () => {
-      const grid = known.find((one) => one.code === which.value);
-      if (grid) setFilter(G.app.layers[kind.value], grid);
-      else clearFilter();
     });
     return G.h("section", { class: "gm-section" },
       G.h("h3", { class: "gm-section-title" }, G.icon("grid", 18), "网格筛选"),
       G.h("div", { class: "gm-filter" },
         G.h("label", { class: "gm-label", for: "gm-grid-kind", text: "网格类型" }), kind,
-        G.h("label", { class: "gm-label", for: "gm-grid", text: "网格" }), which));
+        G.h("label", { class: "gm-label", for: "gm-grid", text: "网格" }), which.box, which.list));
   }
 
   async function setFilter(layer, grid) {
@@ -204,7 +201,7 @@
     G.store.setView("base", value);
     const source = value === "" ? null : (G.app.catalogue.tile_sources || [])[Number(value)];
     if (source) raster = G.datum.rasterLayer(source).addTo(G.app.map);
-    G.tiles.setLand(!source);
+    G.tiles.ground("picture", !!source);
   }
 
   // --- the panel --------------------------------------------------------------------------------------------------------

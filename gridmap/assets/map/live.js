@@ -3,6 +3,7 @@
 (function (G) {
   const seen = { sequence: 0 };
   let waiting = new Map();
+  let redraw = [];
   let mustReload = false;
 
   function start(sequence) {
@@ -55,13 +56,18 @@
     if (data.sequence && data.sequence <= seen.sequence && !data.reload) return;
     seen.sequence = Math.max(seen.sequence, data.sequence || 0);
     if (data.reload) mustReload = true;
-    for (const change of data.changes || []) waiting.set(change.id, change);
+    for (const change of data.changes || []) {
+      waiting.set(change.id, change);
+      redraw.push(change);
+    }
     settle();
   }
 
   const settle = G.debounce(() => {
     const changes = [...waiting.values()];
     waiting = new Map();
+    const drawn = redraw;
+    redraw = [];
     const all = mustReload;
     mustReload = false;
     G.emit("sequence", seen.sequence);
@@ -73,10 +79,19 @@
     }
     // While the map stands in the past, the present waits.
     if (G.past.at) return;
-    const foreign = changes.filter((one) => !isMine(one));
-    if (foreign.length) G.tiles.refresh([...new Set(foreign.map((one) => one.layer))]);
+    for (const [layer, boxes] of grounds(drawn.filter((one) => !isMine(one)))) G.tiles.refresh([layer], boxes);
     for (const change of changes) touch(change);
   }, 120);
+
+  // The ground that changed in each layer; null where one of its changes does not tell.
+  function grounds(changes) {
+    const found = new Map();
+    for (const { layer, boxes } of changes) {
+      const known = found.has(layer) ? found.get(layer) : [];
+      found.set(layer, known && boxes.length ? [...known, ...boxes] : null);
+    }
+    return found;
+  }
 
   // My own writes have been drawn already when their receipt came.
   const mine = new Map();

@@ -4,7 +4,7 @@
   const byId = (id) => document.getElementById(id);
   const NARROW = 900;
   // Panes from the bottom up; those that only show something let the pointer through.
-  const PANES = [["gm-mask", 380, true], ["gm-guides", 390, true], ["gm-outline", 450, true], ["gm-edit", 460, false], ["gm-edit-markers", 640, false]];
+  const PANES = [["gm-ground", 150, true], ["gm-mask", 380, true], ["gm-guides", 390, true], ["gm-outline", 450, true], ["gm-edit", 460, false], ["gm-edit-markers", 640, false]];
 
   // --- the frame ---------------------------------------------------------------------------------------------
   function frame() {
@@ -25,15 +25,16 @@
           permissions.includes("view_history") && G.h("button", { class: "gm-button", id: "gm-open-time", type: "button", title: "查看过去某一时刻的地图,或对比两个日期", on: { click: G.past.toggle } }, G.icon("clock", 18), "时间"),
           canEdit && G.h("button", { class: "gm-button", id: "gm-undo", type: "button", disabled: true, on: { click: G.edit.undo } }, G.icon("undo", 18), "撤销"),
           canEdit && G.h("button", { class: "gm-button gm-button-primary", id: "gm-add", type: "button", on: { click: G.edit.add } }, G.icon("plus", 18), "新增"))),
-      G.h("div", { class: "gm-past-banner", id: "gm-past-banner", role: "status", hidden: true }),
       G.h("nav", { class: "gm-panel gm-left", id: "gm-left", "aria-label": "图层" }),
       G.h("aside", { class: "gm-panel gm-right", id: "gm-right", "aria-label": "要素", hidden: true }),
+      G.h("div", { class: "gm-past-banner", id: "gm-past-banner", role: "status", hidden: true }),
       G.h("div", { class: "gm-bar", id: "gm-bar", role: "region", "aria-label": "编辑", hidden: true }),
       G.h("div", { class: "gm-time", id: "gm-time", role: "region", "aria-label": "时间", hidden: true }),
       G.h("div", { class: "gm-zoom" },
         tool("gm-in", "plus", "放大", () => map.zoomIn()),
         tool("gm-out", "minus", "缩小", () => map.zoomOut()),
         tool("gm-home", "home", "全区", home),
+        G.h("button", { class: "gm-tool", id: "gm-mine", type: "button", hidden: true, title: "我的责任区", "aria-label": "我的责任区", on: { click: G.area.go } }, G.icon("mine")),
         tool("gm-locate", "locate", "我的位置", locate)),
       G.h("footer", { class: "gm-status", id: "gm-status" },
         G.h("span", { class: "gm-badge gm-badge-sim", id: "gm-simulated", text: "模拟数据", hidden: true }),
@@ -160,7 +161,7 @@
   function status() {
     const { map, catalogue } = G.app;
     const place = (latlng) => (byId("gm-place").textContent = `${latlng.lng.toFixed(5)}, ${latlng.lat.toFixed(5)}`);
-    const level = () => (byId("gm-level").textContent = `${map.getZoom()} 级`);
+    const level = () => (byId("gm-level").textContent = `${Number(map.getZoom().toFixed(1))} 级`);
     const asOf = (sequence) => (byId("gm-as-of").textContent = `数据截至 ${G.minute(new Date())}(第 ${sequence} 次更新)`);
     map.on("mousemove", (event) => place(event.latlng));
     map.on("move", () => place(map.getCenter()));
@@ -291,8 +292,8 @@
 
   function keyboard() {
     document.addEventListener("keydown", (event) => {
-      // A dialog and the search box have their own Escape.
-      if (document.querySelector("dialog[open]") || event.target.id === "gm-search") return;
+      // A dialog, the search box and a chooser have their own Escape.
+      if (document.querySelector("dialog[open]") || event.target.getAttribute("role") === "combobox") return;
       const isTyping = /^(INPUT|TEXTAREA|SELECT)$/.test(event.target.tagName);
       if (event.key === "Escape") {
         // Else this very key would close the question that it opens.
@@ -374,12 +375,14 @@
     G.layers.veilOutside();
     G.live.start(G.app.catalogue.sequence);
     // The other maps only show: nobody edits there, and nobody is in anybody's way.
-    if (G.app.mode === "map") {
+    const isForWork = G.app.mode === "map";
+    if (isForWork) {
       G.presence.start();
       G.proposals.start();
+      G.area.draw();
     }
     G.pending.flush();
-    if (!G.edit.resumeOpen() && place && place.layer && place.id) G.select.open(place.layer, place.id);
+    if (!(isForWork && G.edit.resumeOpen()) && place && place.layer && place.id) G.select.open(place.layer, place.id);
     document.body.dataset.ready = "true";
     G.emit("ready");
   }

@@ -1,12 +1,16 @@
-// The overview's map: towns or grids in the shades of one figure, with their names; a click opens a card.
+// The overview's map: towns or grids in the shades of one figure, with their names, and the stations above them;
+// a click on an area or a station opens its card.
 "use strict";
 (function (G) {
-  const GROUND = new Set(["district", "road", "workstation"]);
+  const GROUND = new Set(["district", "road"]);
+  const POST = "workstation";
+  const NEAR = 11.75; // from here on there is room for symbols beside the names
   G.scene.layers.overview = (layer) => GROUND.has(layer.id);
 
   const shapes = new Map(); // layer id → its features, fetched once
   let drawn = null;
   let names = null;
+  let posts = null;
   let chosen = null;
   let scene = null;
   let isFirst = true;
@@ -28,6 +32,41 @@
       shapes.get(layer).catch(() => shapes.delete(layer));
     }
     return shapes.get(layer);
+  }
+
+  // Above the shades, where the tiles' own symbols would be as dark as the area below them.
+  async function drawPosts() {
+    const layer = G.app.layers[POST];
+    if (!layer) return;
+    const asked = scene;
+    shapes.delete(POST); // few, and the page has just told of a change
+    const found = await features(POST);
+    if (asked !== scene) return;
+    if (posts) posts.remove();
+    posts = L.layerGroup(found.map((feature) => post(layer, feature)), { pmIgnore: true }).addTo(G.app.map);
+    document.body.dataset.posts = String(found.length);
+  }
+
+  function post(layer, feature) {
+    const name = feature.properties.name || feature.properties.code || layer.title;
+    const html = G.symbols.swatch(layer, G.symbols.symbolFor(layer, feature.properties), { width: 30, height: 30 });
+    const [lon, lat] = feature.geometry.coordinates;
+    const made = L.marker([lat, lon], { pane: "gm-overview-posts", pmIgnore: true, title: "", alt: `${name},打开一站一卡`, icon: L.divIcon({ className: "gm-overview-post", html, iconSize: [40, 40] }) });
+    const open = () => G.scene.tell({ kind: "area", layer: POST, code: feature.id });
+    made.on("add", () => {
+      const one = made.getElement();
+      one.addEventListener("keydown", (event) => {
+        if (event.key !== "Enter" && event.key !== " ") return;
+        event.preventDefault();
+        open();
+      });
+      one.setAttribute("role", "button");
+      one.setAttribute("aria-label", `${name},打开一站一卡`);
+    });
+    made.on("mouseover mousemove", (event) => tip({ containerPoint: G.app.map.mouseEventToContainerPoint(event.originalEvent) }, name));
+    made.on("mouseout", () => (tipBox().hidden = true));
+    made.on("click", open);
+    return made;
   }
 
   const look = (area) => ({
@@ -61,6 +100,7 @@
       },
     }).addTo(G.app.map);
     names = L.layerGroup(labels, { pmIgnore: true }).addTo(G.app.map);
+    drawPosts().catch((error) => G.toast(error.message, { kind: "bad", key: "overview" }));
     choose();
     spread();
     legend();
@@ -127,6 +167,9 @@
       let top = box.top;
       for (const other of taken) if (left < other.right && left + width > other.left && top < other.bottom && top + box.height > other.top) top = other.bottom;
       one.style.transform = top > box.top ? `translateY(${top - box.top}px)` : "";
+      // half a name at an edge is none
+      const isCut = left < 0 || left + width > window.innerWidth || top < 0 || top + box.height > window.innerHeight;
+      one.style.visibility = isCut ? "hidden" : "";
       taken.push({ left, right: left + width, top, bottom: top + box.height });
     }
   }
@@ -134,6 +177,7 @@
   function choose() {
     if (chosen) chosen.remove();
     chosen = null;
+    tipBox().hidden = true;
     if (!scene.chosen) {
       if (isFirst || document.body.dataset.chosen) whole();
       delete document.body.dataset.chosen;
@@ -142,11 +186,13 @@
     }
     const { layer, code } = scene.chosen;
     features(layer).then((found) => {
-      const feature = found.find((one) => one.properties.code === code);
+      const feature = found.find((one) => (layer === POST ? one.id : one.properties.code) === code);
       if (!feature || !scene.chosen || scene.chosen.code !== code) return;
       if (chosen) chosen.remove();
-      chosen = L.geoJSON(feature, { pane: "gm-outline", interactive: false, pmIgnore: true, style: { color: "#0f1726", weight: 4, fill: false } }).addTo(G.app.map);
-      G.app.map.fitBounds(chosen.getBounds(), { padding: [40, 40], animate: false });
+      const style = { pane: "gm-outline", color: "#0f1726", weight: 4, fill: false, interactive: false, pmIgnore: true };
+      const pointToLayer = (_, place) => L.circleMarker(place, { ...style, color: "#a3161b", radius: 22 });
+      chosen = L.geoJSON(feature, { ...style, style, pointToLayer }).addTo(G.app.map);
+      G.app.map.fitBounds(chosen.getBounds(), { padding: [40, 40], animate: false, maxZoom: layer === POST ? 13 : 18 });
       document.body.dataset.chosen = code;
     }, (error) => G.toast(error.message, { kind: "bad", key: "overview" }));
   }
@@ -164,20 +210,23 @@
       box = G.h("div", { class: "gm-overview-legend", id: "gm-overview-legend" });
       document.getElementById("gm").append(box);
     }
-    G.replace(box, G.h("strong", { text: scene.title }),
+    G.replace(box, G.h("strong", { text: scene.title }), G.h("small", { text: scene.meaning }),
       G.h("ul", {}, scene.legend.map((one) => G.h("li", {}, G.h("i", { style: { background: one.color } }), G.h("span", { text: one.text })))));
   }
 
   function begin() {
     if (G.app.mode !== "overview") return;
     const { map } = G.app;
-    for (const [name, z, isThrough] of [["gm-choropleth", 370, false], ["gm-overview-names", 620, true]]) {
+    for (const [name, z, isThrough] of [["gm-choropleth", 370, false], ["gm-overview-posts", 610, false], ["gm-overview-names", 620, true]]) {
       const pane = map.createPane(name);
       pane.style.zIndex = z;
       if (isThrough) pane.style.pointerEvents = "none";
     }
     document.getElementById("gm-home").addEventListener("click", whole);
-    map.on("zoomend", () => requestAnimationFrame(spread));
+    const size = () => document.body.classList.toggle("gm-overview-far", map.getZoom() < NEAR);
+    map.on("zoomend", size);
+    size();
+    map.on("zoomend moveend", () => requestAnimationFrame(spread));
     map.on("resize", () => !document.body.dataset.chosen && whole());
     G.scene.keys((event) => {
       // keys of the page itself are the page's own affair

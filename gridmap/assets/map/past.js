@@ -33,11 +33,11 @@
     const exact = G.h("input", { type: "datetime-local", class: "gm-input", id: "gm-time-exact", "aria-label": "截至的时间", step: "1" });
     const who = G.h("p", { class: "gm-hint", id: "gm-time-who", role: "status" });
     range.value = range.max;
-    const text = (time) => (range.setAttribute("aria-valuetext", G.minute(time)), (exact.value = local(time)));
+    const text = (time) => (range.setAttribute("aria-valuetext", G.minute(time)), (exact.value = G.wall(time)));
     text(new Date(last));
     range.addEventListener("input", () => text(new Date(Number(range.value) * SECOND)));
     range.addEventListener("change", () => go(new Date(Number(range.value) * SECOND)));
-    exact.addEventListener("change", () => exact.value && go(new Date(exact.value)));
+    exact.addEventListener("change", () => exact.value && go(G.fromWall(exact.value)));
     const button = (id, icon, title, run) => G.h("button", { class: "gm-icon-button", type: "button", id, title, "aria-label": title, on: { click: run } }, G.icon(icon));
     parts = { range, exact, who, text };
     G.replace(bar(),
@@ -54,12 +54,6 @@
     range.focus();
     G.emit("layout");
   }
-
-  // For a datetime-local control: local time to the second.
-  const local = (time) => {
-    const two = (n) => String(n).padStart(2, "0");
-    return `${G.day(time)}T${two(time.getHours())}:${two(time.getMinutes())}:${two(time.getSeconds())}`;
-  };
 
   // From one commit's state to the next; the newest is the present.
   function step(direction) {
@@ -79,7 +73,7 @@
     parts.range.value = String(clipped.getTime() / SECOND);
     parts.text(clipped);
     const newest = commits.find((one) => Date.parse(one.at) <= clipped.getTime());
-    parts.who.textContent = newest ? `最近一次更新:${newest.actor} ${G.timeText(newest.at)},${newest.layers.join("、")} ${newest.count} 个` : "";
+    parts.who.textContent = newest ? `最近一次更新:${newest.actor_name} ${G.timeText(newest.at)},${newest.layers.join("、")} ${newest.count} 个` : "";
     set(isNow ? null : clipped.toISOString());
   }
 
@@ -87,6 +81,8 @@
     if (next === at) return;
     at = next;
     document.body.classList.toggle("gm-past", !!at);
+    document.getElementById("gm-live").hidden = !!at;
+    document.getElementById("gm-as-of").hidden = !!at;
     const banner = document.getElementById("gm-past-banner");
     banner.hidden = !at;
     if (at) G.replace(banner, G.icon("clock", 18), G.h("span", { text: `您看到的是 ${G.timeText(at)} 的状态,不能编辑` }), G.h("button", { class: "gm-button gm-button-small", type: "button", text: "回到现在", on: { click: close } }));
@@ -109,7 +105,7 @@
   }
 
   G.past = {
-    toggle, close, refuse, go, local,
+    toggle, close, refuse, go,
     get at() {
       return at;
     },

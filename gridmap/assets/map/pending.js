@@ -59,11 +59,11 @@
       case "create":
         return api.create(op.layer, op.body, op.id);
       case "patch":
-        return api.merge(op.layer, op.element, op.body, op.etag);
+        return api.merge(op.layer, op.element, op.body, op.etag, op.id);
       case "grid":
         return api.grid(op.layer, op.body.what, op.body.order);
       case "delete":
-        return api.remove(op.layer, op.element, op.etag, op.body.reason);
+        return api.remove(op.layer, op.element, op.etag, op.body.reason, op.id);
       default:
         return api.act(op.layer, op.element, op.kind, { etag: op.etag, json: op.body });
     }
@@ -82,9 +82,11 @@
     return { feature: theirs, warnings: [], etag: problem.body.etag || `"${theirs.properties.revision}"` };
   }
 
-  // Later edits of the same element, made while this one waited, go on top of it.
+  // Later edits of the same element, made while this one waited, go on top of it: unless somebody else wrote
+  // between, whose work they have not seen. Those stay on what they saw, and the server merges or asks.
   function rebase(op, receipt) {
-    if (!receipt.etag || !op.element) return;
+    if (!receipt.etag || !op.element || receipt.isUnchanged) return;
+    if (G.api.revisionOf(receipt.etag) !== G.api.revisionOf(op.etag) + 1) return;
     for (const other of list(OP)) {
       if (other.element === op.element && other.etag === op.etag && other.id !== op.id) put({ ...other, etag: receipt.etag, base: receipt.feature || other.base });
     }

@@ -27,7 +27,7 @@
   }
 
   const source = (current, one) => G.api.photoAddress(current.layer.id, current.id, one.id);
-  const words = (one) => `${one.created_by} · ${G.timeText(one.created_at)}`;
+  const words = (one) => `${one.created_by_name} · ${G.timeText(one.created_at)}`;
 
   function thumb(current, one, i, mayEdit, again) {
     const image = G.h("img", { src: source(current, one), alt: `照片 ${i + 1},${words(one)}`, loading: "lazy" });

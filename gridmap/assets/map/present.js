@@ -35,6 +35,12 @@
     return map.fitBounds([[south, west], [north, east]], { ...padding, animate: false, maxZoom: 16 });
   }
 
+  // On a wall the names and markers of the map are larger, as the words beside it are.
+  function enlarge() {
+    const times = 2 ** G.scene.zoomFrom({ width: window.innerWidth, height: window.innerHeight });
+    if (G.symbols.setReading(Math.min(2, Math.max(1, times)))) G.tiles.repaint();
+  }
+
   async function mark(one) {
     if (focus) focus.remove();
     focus = null;
@@ -71,13 +77,14 @@
 
   const figure = (one) =>
     G.h("div", { class: "gm-slide-figure" }, G.h("dt", { text: one.title }),
-      G.h("dd", {}, G.h("b", { text: one.text }), one.unit && G.h("small", { text: one.unit }),
+      G.h("dd", {}, one.before && G.h("i", { text: one.before }), G.h("b", { text: one.text }), one.unit && G.h("small", { text: one.unit }),
         one.change && G.h("em", { class: one.look }, G.h("span", { text: one.change }), " ", G.h("span", { text: one.since }))));
 
   function draw(one) {
     G.replace(parts.words,
       G.h("h1", { text: one.title }),
       one.subtitle && G.h("p", { class: "gm-slide-subtitle", text: one.subtitle }),
+      one.date && G.h("p", { class: "gm-slide-date", text: one.date }),
       one.figures.length > 0 && G.h("dl", { class: "gm-slide-figures" }, one.figures.map(figure)),
       one.text && G.h("p", { class: "gm-slide-text", text: one.text }),
       one.compare && one.compare.problem && G.h("p", { class: "gm-slide-fault", text: one.compare.problem }),
@@ -173,7 +180,11 @@
       wasFull = isFull;
     });
     window.addEventListener("pagehide", stop);
-    window.addEventListener("resize", () => at >= 0 && look(slide()));
+    enlarge();
+    window.addEventListener("resize", () => {
+      enlarge();
+      if (at >= 0) look(slide());
+    });
     window.focus();
   }
 

@@ -64,7 +64,7 @@
     const rows = found.map((one) =>
       G.h("li", { class: "gm-pending-row" },
         G.h("div", { class: "gm-pending-words" }, G.h("strong", { text: one.title }), G.h("span", { class: "gm-badge", text: one.state_title }),
-          G.h("p", { class: "gm-hint", text: [one.created_by, G.timeText(one.created_at), one.reason && `说明:${one.reason}`, one.answer && `答复:${one.answer}`].filter(Boolean).join(" · ") })),
+          G.h("p", { class: "gm-hint", text: [one.created_by_name, G.timeText(one.created_at), one.reason && `说明:${one.reason}`, one.answer && `答复:${one.answer}`].filter(Boolean).join(" · ") })),
         G.h("button", { class: "gm-button", type: "button", text: "查看", on: { click: (event) => { chosen = one; event.target.closest("dialog").close(); } } })));
     await G.dialogs.ask({
       title: box === "inbox" ? "等您处理的提议" : "我提交的提议",
@@ -120,8 +120,8 @@
       title: one.title, subtitle: one.layer_title, badges: [G.details.badge(one.state_title, one.state === "open" ? "warn" : "")],
       body: [
         G.h("dl", { class: "gm-facts" },
-          row("提出", `${one.created_by} · ${G.timeText(one.created_at)}`), row("说明", one.reason),
-          row("处理", one.decided_by && `${one.decided_by} · ${G.timeText(one.decided_at)}`), row("答复", one.answer)),
+          row("提出", `${one.created_by_name} · ${G.timeText(one.created_at)}`), row("说明", one.reason),
+          row("处理", one.decided_by && `${one.decided_by_name} · ${G.timeText(one.decided_at)}`), row("答复", one.answer)),
         one.before && differences(layer, one),
         one.obstacle && G.h("p", { class: "gm-note" }, G.icon("warn", 18), G.h("span", { text: `现在还不能接受:${one.obstacle}` })),
         one.before && one.before.length > 0 && G.h("p", { class: "gm-note-plain", text: "图上:灰色虚线为现在,蓝色为提议的状态。" }),

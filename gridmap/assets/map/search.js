@@ -4,7 +4,6 @@
   const LIMIT = 20;
   let abort = null;
   let results = [];
-  let active = -1;
   // The words that the listed results answer, and whether Enter was pressed before they came.
   let answered = "";
   let isHurried = false;
@@ -18,15 +17,8 @@
     const clear = G.h("button", { class: "gm-icon-button", type: "button", "aria-label": "清除搜索", hidden: true, on: { click: () => reset(true) } }, G.icon("close", 18));
     const box = G.h("div", { class: "gm-search", role: "search" }, G.h("span", { class: "gm-search-icon" }, G.icon("search", 20)), input, clear, list);
 
-    const close = () => {
-      list.hidden = true;
-      input.setAttribute("aria-expanded", "false");
-      input.removeAttribute("aria-activedescendant");
-    };
-    const open = () => {
-      list.hidden = false;
-      input.setAttribute("aria-expanded", "true");
-    };
+    const listbox = G.listbox.make({ input, list, onPick: pick });
+    const { open, close } = listbox;
     function reset(focus) {
       input.value = "";
       clear.hidden = true;
@@ -55,35 +47,25 @@
       } catch (error) {
         if (error.name === "AbortError") return;
         results = [];
-        G.replace(list, G.h("li", { class: "gm-no-result", text: error.message }));
+        listbox.draw([G.h("li", { class: "gm-no-result", text: error.message })]);
         open();
       }
     }, 180);
 
     function draw(filter) {
-      active = -1;
       const where = filter ? `“${filter.name || filter.code}”内` : "";
       if (!results.length) {
-        G.replace(list, G.h("li", { class: "gm-no-result", text: `${where}没有找到“${input.value.trim()}”` }));
+        listbox.draw([G.h("li", { class: "gm-no-result", text: `${where}没有找到“${input.value.trim()}”` })]);
       } else {
-        G.replace(list, results.map((one, i) => {
+        listbox.draw(results.map((one) => {
           const layer = G.app.layers[one.layer];
-          return G.h("li", { class: "gm-result", role: "option", id: `gm-result-${i}`, "aria-selected": "false", on: { mousedown: (event) => { event.preventDefault(); pick(i); } } },
+          return G.h("li", { class: "gm-result", role: "option" },
             G.symbols.swatch(layer, layer.symbol),
             G.h("span", { class: "gm-hit-words" }, G.h("strong", { text: one.name || one.code }), G.h("span", { text: [layer.title, one.name ? one.code : ""].filter(Boolean).join(" · ") })));
         }));
       }
       G.say(results.length ? `${results.length} 个结果` : "没有结果");
       open();
-    }
-
-    function mark(i) {
-      active = (i + results.length) % results.length;
-      [...list.children].forEach((li, n) => {
-        li.setAttribute("aria-selected", String(n === active));
-        if (n === active) li.scrollIntoView({ block: "nearest" });
-      });
-      input.setAttribute("aria-activedescendant", `gm-result-${active}`);
     }
 
     async function pick(i) {
@@ -108,17 +90,14 @@
     });
     input.addEventListener("blur", () => setTimeout(close, 150));
     input.addEventListener("keydown", (event) => {
-      if (event.key === "ArrowDown" && results.length) mark(active + 1);
-      else if (event.key === "ArrowUp" && results.length) mark(active - 1);
-      else if (event.key === "Enter") {
-        if (answered === input.value.trim()) pick(active < 0 ? 0 : active);
+      if (event.key === "Enter") {
+        if (answered === input.value.trim()) pick(Math.max(listbox.active, 0));
         else isHurried = true;
-      }
-      else if (event.key === "Escape") {
+      } else if (event.key === "Escape") {
         reset(false);
         input.blur();
         return;
-      } else return;
+      } else if (!listbox.arrows(event)) return;
       event.preventDefault();
     });
     G.on("filter", (filter) => {

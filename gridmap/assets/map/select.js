@@ -1,7 +1,7 @@
 // What a click finds, and the element that is open: asked for, outlined, refreshed.
 "use strict";
 (function (G) {
-  const state = { current: null, hits: [], asked: 0 };
+  const state = { current: null, hits: [], people: {}, asked: 0 };
   let outline = null;
   let abort = null;
 
@@ -32,6 +32,19 @@
     const symbol = state.current && G.symbols.symbolFor(state.current.layer, state.current.feature.properties);
     const ring = symbol ? Math.round(G.symbols.markerSize(symbol, G.app.map.getZoom())) + 13 : 34;
     outline = shapeLayer(geometry, { color: G.app.style.selected, ring }).addTo(G.app.map);
+    // Another's symbol may lie over its own.
+    if (symbol && geometry.type === "Point") outline.addLayer(markOf(geometry, symbol, ring - 13));
+  }
+
+  function markOf({ coordinates: [lon, lat] }, symbol, size) {
+    const side = size + 8;
+    const canvas = G.h("canvas", { width: side * 2, height: side * 2 });
+    canvas.style.width = canvas.style.height = `${side}px`;
+    const ctx = canvas.getContext("2d");
+    ctx.scale(2, 2);
+    G.symbols.marker(ctx, symbol, side / 2, side / 2, size);
+    const icon = L.divIcon({ className: "gm-selected-mark", html: canvas, iconSize: [side, side] });
+    return L.marker([lat, lon], { ...quiet, icon, keyboard: false });
   }
 
   function clearOutline() {
@@ -86,6 +99,7 @@
       if (asked !== state.asked) return;
       const hits = ranked(answer.features || []);
       state.hits = hits;
+      state.people = answer.people;
       if (!hits.length) return close();
       const top = hits.filter((one) => dimension(G.app.layers[layerOf(one)]) === dimension(G.app.layers[layerOf(hits[0])]) && dimension(G.app.layers[layerOf(one)]) < 2);
       if (top.length > 1) return G.details.choose(hits);
@@ -98,9 +112,9 @@
 
   // --- opening --------------------------------------------------------------------------------------------
   // A feature that is already here is shown at once; what else there is to say about it follows.
-  async function show(feature) {
+  async function show(feature, people = state.people) {
     const layer = G.app.layers[layerOf(feature)];
-    state.current = { layer, id: feature.id, feature, etag: null, grids: null, mayEdit: null, reason: null };
+    state.current = { layer, id: feature.id, feature, people, etag: null, grids: null, mayEdit: null, reason: null };
     drawOutline(feature.geometry);
     G.details.render();
     if (G.past.at) G.emit("selected", state.current);
@@ -129,6 +143,7 @@
       layer,
       id: answer.feature.id,
       feature: answer.feature,
+      people: answer.people,
       etag: answer.etag,
       grids: answer.grids || [],
       mayEdit: !!answer.may_edit,

@@ -14,12 +14,34 @@
     const middle = map.containerPointToLatLng([(left + x - right) / 2, y / 2]);
     G.scene.tell({
       kind: "slide", id: G.uuid(), view: { lon: middle.lng, lat: middle.lat, zoom: map.getZoom() - zoom },
-      layers: G.tiles.visibleLayers(), at: G.past.at,
+      layers: G.tiles.visibleLayers(), at: G.past.at || day,
     });
     G.toast("当前画面已存为一页。", { key: "slide" });
   }
 
+  // A slide of a past day shows that day: on the slider where there is one, else under a note that leads back to now.
+  let day = null;
+  async function time(at) {
+    if (!document.getElementById("gm-open-time")) return setDay(at);
+    if (at && document.getElementById("gm-time").hidden) await G.past.toggle();
+    if (at && !document.getElementById("gm-time").hidden) G.past.go(new Date(at));
+    else if (!at && G.past.at) await G.past.toggle();
+    return undefined;
+  }
+
+  function setDay(at) {
+    day = at;
+    G.tiles.setTime(at);
+    const old = document.getElementById("gm-story-date");
+    if (old) old.remove();
+    if (!at) return;
+    document.getElementById("gm").append(G.h("p", { class: "gm-story-date", id: "gm-story-date", role: "status" },
+      G.h("span", { text: `地图为 ${G.timeText(at)} 的状态` }),
+      G.h("button", { class: "gm-button gm-button-small", type: "button", text: "回到现在", on: { click: () => setDay(null) } })));
+  }
+
   function show(slide) {
+    time(slide.at);
     for (const layer of G.app.catalogue.layers) {
       const isWanted = slide.layers.includes(layer.id);
       if (slide.layers.length && isWanted !== G.tiles.isVisible(layer.id)) G.layers.setVisible(layer.id, isWanted);

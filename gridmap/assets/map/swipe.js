@@ -21,7 +21,8 @@
     const sources = {};
     for (const name of live.views.keys()) {
       const rules = [...live.paintRules, ...live.labelRules].filter((one) => one.dataSource === name);
-      const layers = [...new Set(rules.map((one) => one.dataLayer.replace(/_label$/, "")))];
+      // the rules of all layers that were shown since the map opened: only those on it now are worth a request
+      const layers = [...new Set(rules.map((one) => one.dataLayer.replace(/_label$/, "")))].filter(G.tiles.isVisible);
       sources[name] = { url: { getZxy: (z, x, y, signal) => fetchTile(layers, z, x, y, moment, signal) }, maxDataZoom: 17, levelDiff: 0 };
     }
     pane(LEFT, 210);
@@ -30,6 +31,7 @@
   }
 
   async function fetchTile(layers, z, x, y, moment, signal) {
+    if (!layers.length) return undefined;
     const path = `${G.root}/ogc/tiles/WebMercatorQuad/${z}/${y}/${x}?collections=${layers.join(",")}${moment}`;
     let answer = null;
     try {
@@ -58,7 +60,7 @@
         const line = { color, weight: 5, dashArray: "8 6", interactive: false, pmIgnore: true, pane: RIGHT };
         group.addLayer(L.polyline([[one.from[1], one.from[0]], at], line));
       }
-      const words = { add: "新增", move: "迁移", close: "撤销" }[one.kind];
+      const words = { add: "新增", move: "迁移", close: "裁撤" }[one.kind];
       const html = G.h("div", { class: `gm-swipe-mark gm-swipe-${kind}`, style: { background: color } }, `${words}${one.name ? ` ${one.name}` : ""}`);
       group.addLayer(L.marker(at, { interactive: false, keyboard: false, pmIgnore: true, pane: RIGHT, icon: L.divIcon({ className: "gm-swipe-label", html, iconSize: [0, 0] }) }));
     }

@@ -16,6 +16,7 @@
   // The symbol of an element, by its properties (of a feature or of a tile: both have the deciding field).
   function symbolFor(layer, props) {
     if (!layer.symbol_by) return layer.symbol;
+    for (const one of layer.symbol_exceptions || []) if (String(props[one.field]) === one.value) return one.symbol;
     return layer.symbols[String(props[layer.symbol_by])] || layer.symbol;
   }
 
@@ -88,7 +89,13 @@
     return sprites.get(key);
   }
 
-  const markerSize = (symbol, zoom) => Math.round(symbol.size * scaled(style().scales.marker, zoom) * 2) / 2;
+  // How much larger names and markers are than at a desk: a room reads from metres away.
+  let reading = 1;
+
+  const markerSize = (symbol, zoom) => Math.round(symbol.size * scaled(style().scales.marker, zoom) * reading * 2) / 2;
+
+  // The font of a name on the map, `size` in pixels at a desk.
+  const font = (size, weight = 400) => `${weight} ${Math.round(size * reading)}px ${style().font}`;
 
   function drawSprite(ctx, symbol, x, y, zoom, isDue) {
     const { canvas, side } = sprite(symbol, markerSize(symbol, zoom), isDue, Math.max(2, window.devicePixelRatio || 1));
@@ -164,10 +171,18 @@
   // All cases of a layer, for its legend: [symbol, words], most general last.
   function cases(layer) {
     if (!layer.symbol_by || !Object.keys(layer.symbols).length) return [];
-    return Object.entries(layer.symbols).map(([value, symbol]) => [symbol, symbol.title || G.valueText(layer, layer.symbol_by, value)]);
+    const all = Object.entries(layer.symbols).map(([value, symbol]) => [layer.symbol_by, value, symbol]);
+    all.push(...(layer.symbol_exceptions || []).map((one) => [one.field, one.value, one.symbol]));
+    return all.map(([field, value, symbol]) => [symbol, symbol.title || G.valueText(layer, field, value)]);
   }
 
   G.symbols = {
-    scaled, symbolFor, marker, dueMark, markerSize, drawSprite, lineWidth, strokeLine, swatch, cases, isPoint, isLine, isArea, isDark, darker,
+    // True when what is drawn has to be drawn again.
+    setReading(next) {
+      const isOther = next !== reading;
+      reading = next;
+      return isOther;
+    },
+    font, scaled, symbolFor, marker, dueMark, markerSize, drawSprite, lineWidth, strokeLine, swatch, cases, isPoint, isLine, isArea, isDark, darker,
   };
 })(window.Gridmap);

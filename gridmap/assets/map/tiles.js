@@ -6,6 +6,8 @@
   const LEVEL_DIFF = 0;
   const MAX_DATA_ZOOM = 17;
   const LABEL_SUFFIX = "_label";
+  // So much of its side beyond its edges a tile holds points of its neighbours (`_POINT_BUFFER` of the server), and a bit.
+  const TILE_BUFFER = 0.13;
   // Below, the marks would hide the markers.
   const DUE_MIN_ZOOM = 13;
   // What is drawn first lies lowest.
@@ -18,7 +20,8 @@
   let failures = 0;
   // What is added to each address while the map stands at a time in the past.
   let moment = "";
-  let hasLand = true;
+  // What lies below the tiles in place of their own ground, which would cover it.
+  const grounds = new Set();
 
   function rank(layer) {
     if (S().isPoint(layer)) return RANK.point;
@@ -112,8 +115,7 @@
     dataLayer: layer.id,
     symbolizer: {
       draw(ctx, geom) {
-        // A picture of the ground lies below: ours would cover it.
-        if (!hasLand) return;
+        if (grounds.size) return;
         path(ctx, geom);
         ctx.globalAlpha = 1;
         ctx.fillStyle = G.app.style.land;
@@ -205,7 +207,7 @@
   }
 
   // --- names --------------------------------------------------------------------------------------------
-  const font = (size, weight = 400) => `${weight} ${size}px ${G.app.style.font}`;
+  const font = (size, weight) => S().font(size, weight);
   const words = (layer, feature) => feature.props.name || feature.props.code || "";
 
   function textBox(scratch, text, theFont) {
@@ -277,7 +279,7 @@
   function lineLabel(layer) {
     return new protomapsL.LineLabelSymbolizer({
       labelProps: ["name"],
-      font: font(layer.basemap && !layer.symbol_by ? 12 : 11),
+      font: () => font(layer.basemap && !layer.symbol_by ? 12 : 11),
       fill: (z, feature) => S().darker(S().symbolFor(layer, feature.props).color),
       stroke: "rgba(255,255,255,.9)",
       width: 3.5,
@@ -374,8 +376,8 @@
     const [x, y, z] = key.split(":").map(Number);
     const lon = (t) => (t / 2 ** z) * 360 - 180;
     const lat = (t) => (Math.atan(Math.sinh(Math.PI * (1 - (2 * t) / 2 ** z))) * 180) / Math.PI;
-    const slackX = (lon(x + 1) - lon(x)) * 0.1;
-    const slackY = (lat(y) - lat(y + 1)) * 0.1;
+    const slackX = (lon(x + 1) - lon(x)) * TILE_BUFFER;
+    const slackY = (lat(y) - lat(y + 1)) * TILE_BUFFER;
     return [lon(x) - slackX, lat(y + 1) - slackY, lon(x + 1) + slackX, lat(y) + slackY];
   }
 
@@ -421,8 +423,10 @@
       hidden.delete(id);
       repaint();
     },
-    setLand(isOn) {
-      hasLand = isOn;
+    // Say that something by this name is the ground, or no longer.
+    ground(name, isOn) {
+      if (isOn) grounds.add(name);
+      else grounds.delete(name);
       repaint();
     },
     // Show the layers as they stood at a time (RFC 3339), or as they are (null).

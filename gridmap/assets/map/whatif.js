@@ -4,7 +4,7 @@
   const C = G.coverage;
   const byId = (id) => document.getElementById(id);
   const isOpen = () => C.told && C.told.tab === "whatif";
-  const OPS = { move: "移动", add: "新增", close: "撤销站点", bridge: "架桥", block: "封路" };
+  const OPS = { move: "移动", add: "新增", close: "裁撤站点", bridge: "架桥", block: "封路" };
   // Gaps cost more than figures: they come along with every step while they are quick, else when the hand rests.
   const QUICK_MS = 150;
   const KEPT_LAGS = 400;
@@ -56,10 +56,16 @@
       const body = { ...C.told.question, changes: now.changes, gaps: !!now.gaps };
       const { body: answer } = await G.api.request("POST", "/api/coverage/preview", { json: body });
       if (now.gaps) gapsMs = performance.now() - began;
+      const wasWrong = !!fault;
       fault = "";
       if (isOpen()) take(answer, now);
+      if (wasWrong) card();
     } catch (error) {
+      // What cannot be counted leaves no figures of before beside its words.
       fault = error.message || String(error);
+      W.answer = null;
+      C.repaint([]);
+      if (C.layers.gaps) C.drawGaps(C.gaps);
       card();
     }
     isBusy = false;
@@ -70,16 +76,20 @@
   function take(answer, asked) {
     W.answer = answer;
     C.repaint(answer.groups);
-    if (answer.gaps && C.shown.gaps) {
-      const gone = new Set(answer.gaps.groups);
-      C.drawGaps([...C.gaps.filter((one) => !gone.has(one.properties.grid_code)), ...answer.gaps.features]);
-    }
+    gaps();
     figures();
     if (asked.since === null) return;
     requestAnimationFrame(() => {
       W.lags.push(performance.now() - asked.since);
       if (W.lags.length > KEPT_LAGS) W.lags.shift();
     });
+  }
+
+  // Today's gaps, those of touched grids as they would be.
+  function gaps() {
+    if (!W.answer || !W.answer.gaps || !C.shown.gaps) return;
+    const gone = new Set(W.answer.gaps.groups);
+    C.drawGaps([...C.gaps.filter((one) => !gone.has(one.properties.grid_code)), ...W.answer.gaps.features]);
   }
 
   // --- changing -----------------------------------------------------------------------------------------------------------
@@ -185,8 +195,7 @@
       const { lon, lat } = rounded(latlng);
       bridge.push([lon, lat]);
       if (bridge.length < 2) {
-        G.toast("再点桥的另一端。", { key: "bridge" });
-        return;
+        return card();
       }
       set([...W.changes, { op: "bridge", line: bridge, modes: ["foot", "ebike", "car"] }]);
       return arm(tool);
@@ -211,13 +220,21 @@
     if (!box) return;
     box.hidden = !isOpen();
     if (box.hidden) return;
+    const isWide = G.store.view("whatif.card", true);
+    const fold = G.h("button", { class: "gm-icon-button", type: "button", id: "gm-whatif-fold", title: isWide ? "收起" : "展开", "aria-label": isWide ? "收起推演面板" : "展开推演面板", "aria-expanded": String(isWide) }, G.icon("down", 20));
+    fold.addEventListener("click", () => {
+      G.store.setView("whatif.card", !isWide);
+      card();
+      byId("gm-whatif-fold").focus();
+    });
+    box.classList.toggle("gm-whatif-folded", !isWide);
     const button = (name) => G.h("button", { class: `gm-button ${tool === name ? "gm-button-primary" : ""}`, type: "button", id: `gm-whatif-${name}`, "aria-pressed": String(tool === name), on: { click: () => arm(name) } }, G.icon(TOOLS[name].icon, 18), TOOLS[name].title);
     G.replace(box,
-      G.h("div", { class: "gm-whatif-head" }, G.h("h2", { text: W.base ? `方案:${W.base.name}` : "推演(未保存)" }), isChanged() && W.base && G.h("span", { class: "gm-badge gm-badge-warn", text: "已改动" })),
+      G.h("div", { class: "gm-whatif-head" }, G.h("h2", { text: W.base ? `方案:${W.base.name}` : W.changes.length ? "推演(未保存)" : "推演" }), isChanged() && W.base && G.h("span", { class: "gm-badge gm-badge-warn", text: "已改动" }), fold),
       G.h("div", { id: "gm-whatif-figures", class: "gm-whatif-figures", "aria-live": "polite" }),
       fault && G.h("p", { class: "gm-fault", role: "alert", text: fault }),
       G.h("div", { class: "gm-actions gm-whatif-tools" }, Object.keys(TOOLS).map(button)),
-      G.h("p", { class: "gm-hint", text: tool ? TOOLS[tool].hint : "拖动任意站点,覆盖与死角随手更新。" }),
+      G.h("p", { class: "gm-hint", text: bridge.length ? "再点桥的另一端。" : tool ? TOOLS[tool].hint : "拖动任意站点,覆盖与死角随手更新。" }),
       chosen(),
       W.changes.length > 0 && G.h("ul", { class: "gm-whatif-changes", "aria-label": "改动" }, W.changes.map(line)),
       G.h("div", { class: "gm-actions" },
@@ -231,7 +248,11 @@
     const box = byId("gm-whatif-figures");
     if (!box) return;
     const { answer } = W;
-    if (!answer) return G.replace(box, G.h("p", { class: "gm-hint", text: C.report ? `现状覆盖 ${C.share(C.report.total.covered_share)}` : "正在读取现状…" }));
+    if (!answer) {
+      const isToday = C.report && !C.report.scenario.id && !W.changes.length;
+      const words = fault ? "改动有误,暂不计算。" : isToday ? `现状覆盖 ${C.share(C.report.total.covered_share)}` : "正在计算…";
+      return G.replace(box, G.h("p", { class: "gm-hint", text: words }));
+    }
     const { before, after, gained, groups } = answer;
     const sign = gained > 0 ? "+" : gained < 0 ? "−" : "±";
     const words = gained === null ? "变化少于 5" : `${sign}${Math.abs(Math.round(gained)).toLocaleString("zh-CN")}`;
@@ -263,7 +284,7 @@
     return G.h("div", { class: "gm-whatif-chosen" }, G.h("strong", { text: nameOf(id) }),
       change
         ? G.h("button", { class: "gm-button", type: "button", text: "恢复原状", on: { click: () => set(without(id)) } })
-        : G.h("button", { class: "gm-button gm-button-quiet-danger", type: "button", text: "撤销这个站点", on: { click: () => set([...without(id), { op: "close", id }]) } }));
+        : G.h("button", { class: "gm-button gm-button-quiet-danger", type: "button", text: "裁撤这个站点", on: { click: () => set([...without(id), { op: "close", id }]) } }));
   }
 
   function line(one, at) {
@@ -314,6 +335,7 @@
       C.points();
       draw();
       card();
+      if (now) C.uncover();
       if (now && W.changes.length) want(W.changes);
     }
   });
@@ -325,6 +347,7 @@
     W.answer = null;
     if (isOpen() && W.changes.length) want(W.changes);
   });
+  G.on("coverage-gaps", () => isOpen() && gaps());
   G.on("coverage-shown", () => isOpen() && C.shown.gaps && want(W.changes));
   G.on("coverage-click", clicked);
   G.on("coverage-ready", () => {

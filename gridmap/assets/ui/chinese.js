@@ -109,6 +109,11 @@
     [/^(.+) file must be (\S+) or smaller\.$/, "文件 $1 不能超过 $2"],
     [/^File must be (\S+) or smaller\.$/, "文件不能超过 $1"],
     [/^(.+) files are not allowed\.$/, "不支持 $1 格式的文件"],
+    [/^(?:Error: )?Number is outside the allowed range\. Please enter a value between (.+) and (.+)\.$/, "应在 $1 至 $2 之间"],
+    [/^(?:Error: )?Number is below the allowed range\.(?: Please enter a value greater than or equal to (.+)\.)?$/, (_, least) => (least ? `不能小于 ${least}` : "数值过小")],
+    [/^(?:Error: )?Number is above the allowed range\.(?: Please enter a value less than or equal to (.+)\.)?$/, (_, most) => (most ? `不能大于 ${most}` : "数值过大")],
+    [/^(?:Error: )?Date(?: and time)? set outside allowed range\. Please select a date(?: and time)? between (.+) and (.+)\.$/, "应在 $1 至 $2 之间"],
+    [/^(?:Error: )?Date(?: and time)? set outside allowed range\. Please select a date(?: and time)? on or (before|after) (.+)\.$/, (_, side, day) => `应在 ${day} ${side === "before" ? "之前" : "之后"}(含当日)`],
   ];
   const ATTRIBUTES = ["aria-label", "title", "placeholder", "alt"];
 
@@ -129,17 +134,19 @@
   }
 
   // What people wrote stays as they wrote it: only texts in Streamlit's own parts are looked at.
-  const OWN = "button, label, small, [data-testid^=stFileUploader], [data-testid=stStatusWidget], [role=listbox], [role=dialog], [data-testid^=stDataFrameColumn], [data-testid=stTooltipContent], [role=tooltip]";
+  const OWN = "[id$=validation-error], button, label, small, [data-testid^=stFileUploader], [data-testid=stStatusWidget], [role=listbox], [role=dialog], [data-testid^=stDataFrameColumn], [data-testid=stTooltipContent], [role=tooltip]";
   const THEIRS = "[data-testid=stMarkdownContainer], .gm-bar, .stHtml, code, pre, textarea";
 
   // Streamlit's words on the button of a file field are Markdown as ours are.
   // So are those of the menu's overflow.
-  const isOwn = (element) => element.closest("[data-testid=stFileUploaderDropzone], .rc-overflow-item-rest") || (element.closest(OWN) && !element.closest(THEIRS));
+  const isOwn = (element) => element.closest("[data-testid=stFileUploaderDropzone], .rc-overflow-item-rest, [data-testid=stTooltipErrorContent]") || (element.closest(OWN) && !element.closest(THEIRS));
 
   function onText(node) {
     const parent = node.parentElement;
-    const words = parent && chinese(node.data);
-    if (words && isOwn(parent)) node.data = words;
+    // "Error" in bold comes before, with the colon here
+    const [, colon, rest] = /^(:\s*)?([^]*)$/.exec(node.data);
+    const words = parent && chinese(rest);
+    if (words && isOwn(parent)) node.data = (colon ? ":" : "") + words;
   }
 
   function onTree(root) {

@@ -5,7 +5,7 @@ Sign-in by an identity provider (OIDC) is prepared in the table (`oidc_subject`)
 """
 
 from gridmap.services.accounts.areas import area_choices, area_titles, may_write
-from gridmap.services.accounts.demo import create_demo_accounts, has_demo_accounts
+from gridmap.services.accounts.demo import create_demo_accounts, demo_user, has_demo_accounts
 from gridmap.services.accounts.passwords import WeakPassword
 from gridmap.services.accounts.people import (
     Account,
@@ -46,7 +46,7 @@ from gridmap.services.accounts.tokens import (
 __all__ = [
     "CONSOLE", "MAX_TOKEN_DAYS", "TOKEN_PREFIX", "Account", "PasswordChangeRequired", "Session", "SignIn", "SignInFailed",
     "Token", "TooManySignIns", "WeakPassword", "access_lines", "add", "area_choices", "area_titles", "change_password",
-    "create_demo_accounts", "create_token", "end_own_sessions", "has_demo_accounts", "list_accounts", "list_sessions",
+    "create_demo_accounts", "demo_user", "create_token", "end_own_sessions", "has_demo_accounts", "list_accounts", "list_sessions",
     "list_tokens", "may_write", "own_sessions", "require_settled", "reset_password", "revoke_sessions", "revoke_token",
     "set_active", "set_rights", "sign_in", "sign_out", "user_of_session", "user_of_token",
 ]  # fmt: skip

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from sqlalchemy import Connection
 
 from gridmap.domain.passwords import temporary_password
-from gridmap.domain.roles import WHOLE_DISTRICT, Role
+from gridmap.domain.roles import WHOLE_DISTRICT, Role, User
 from gridmap.errors import StateConflict
 from gridmap.services.accounts import passwords
+from gridmap.services.accounts.rows import existing, user_of
 from gridmap.services.district import District
 from gridmap.storage import accounts as stored
 from gridmap.storage.accounts import AccountRow
@@ -86,6 +87,12 @@ def _first_towns(district: District) -> list[str]:
         return []
     frame = district.frames.frame("town")
     return sorted(str(frame.arrays.code[at]) for at in frame.living)[:2]
+
+
+def demo_user(district: District, username: str) -> User:
+    """One of the demo's people, as the one who asks; raises NotFound."""
+    with district.database.read() as connection:
+        return user_of(existing(stored.get(connection, username), username), "")
 
 
 def has_demo_accounts(district: District) -> bool:

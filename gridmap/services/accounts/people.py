@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from gridmap.domain.passwords import temporary_password
+from gridmap.domain.privacy import find_personal_data
 from gridmap.domain.roles import WHOLE_DISTRICT, Permission, Role, User
 from gridmap.errors import InvalidInput, StateConflict
 from gridmap.services import access
@@ -106,6 +107,7 @@ def add(
         )
     if not display_name:
         raise InvalidInput("an account needs a display name", zh="请填写姓名或岗位名称。")
+    _refuse_numbers(display_name)
     everywhere = role in (Role.GRID_KEEPER, Role.ANALYST, Role.ADMIN)
     default_area = (WHOLE_DISTRICT,) if everywhere else ()
     password_hash = passwords.hash_of(password, name) if password else ""
@@ -233,6 +235,7 @@ def set_rights(
     access.require(district, actor, Permission.ADMINISTER, f"account {username}")
     changes: dict[str, object] = {}
     if display_name is not None and (shown := clean(display_name, 60)):
+        _refuse_numbers(shown)
         changes["display_name"] = shown
     if layers is not None:
         changes["layers"] = _known_layers(district, layers)
@@ -274,3 +277,11 @@ def access_lines(
     access.require(district, actor, Permission.ADMINISTER, "access log")
     with district.database.read() as connection:
         return access_log.newest(connection, kinds=tuple(kinds), limit=limit)
+
+
+def _refuse_numbers(display_name: str) -> None:
+    if find_personal_data(display_name):
+        raise InvalidInput(
+            "the display name looks like a personal number",
+            zh="姓名或岗位名称疑似含有证件号或手机号,未保存。",
+        )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from gridmap.domain.roles import Permission, User
@@ -54,7 +54,8 @@ def user_of_token(district: District, token: str, *, address: str = "") -> User:
     if found.used_at is None or now - found.used_at >= _TOUCH_EVERY:
         with district.database.write() as connection:
             stored.change_token(connection, found.id, {"used_at": now})
-    return user_of(account, address)
+    # a token was given by somebody who may; the first password waits for whoever signs in with it
+    return replace(user_of(account, address), must_change_password=False)
 
 
 def _token_hash(district: District, token: str) -> str:

@@ -12,7 +12,7 @@ from gridmap.domain.elements import Operation
 from gridmap.domain.freshness import day_of, first_moment, last_moment, month_end
 from gridmap.domain.roles import Permission, User
 from gridmap.errors import InvalidInput
-from gridmap.services import access
+from gridmap.services import access, names
 from gridmap.services.district import District
 from gridmap.services.freshness.overdue import (
     NOBODY,
@@ -24,7 +24,7 @@ from gridmap.services.freshness.overdue import (
     require_grid_layer,
     watched_layers,
 )
-from gridmap.storage import accounts, activity
+from gridmap.storage import activity
 from gridmap.storage import membership as members
 
 
@@ -188,8 +188,8 @@ def yearly(district: District, user: User, year: int, *, grid_layer: str = "poli
     with district.database.read() as connection:
         edits = activity.edits(connection, since=since, until=until, layers=sorted(layers))
         lies = members.of_elements(connection, sorted({one.element_id for one in edits}), grid.id)
-        people = {one.username: one.display_name for one in accounts.all_accounts(connection)}
-    names = grid_names(district, grid)
+    people = names.of(district, [one.actor for one in edits])
+    grids = grid_names(district, grid)
 
     def rows(key_of: Mapping[int, str], titles: Mapping[str, str]) -> tuple[YearRow, ...]:
         groups: dict[str, list[activity.Edit]] = defaultdict(list)
@@ -204,7 +204,7 @@ def yearly(district: District, user: User, year: int, *, grid_layer: str = "poli
         _year_row("", "合计", edits),
         rows({number: one.actor for number, one in numbered}, people),
         rows({number: one.layer for number, one in numbered}, layers),
-        rows({number: lies.get(one.element_id, "") for number, one in numbered}, names),
+        rows({number: lies.get(one.element_id, "") for number, one in numbered}, grids),
     )
 
 

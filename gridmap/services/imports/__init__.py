@@ -7,7 +7,6 @@ name and place are. So the same file imported twice changes nothing the second t
 
 from gridmap.services.imports.dry_run import plan
 from gridmap.services.imports.job import JOB_ROWS, problems_csv, run_job
-from gridmap.services.imports.places import district_area
 from gridmap.services.imports.plans import (
     Action,
     ImportNotUndoable,
@@ -28,6 +27,6 @@ from gridmap.services.imports.undoing import undo_import
 
 __all__ = [
     "Action", "ImportNotUndoable", "ImportOutdated", "ImportPlan", "ImportReceipt", "ImportRefused", "JOB_ROWS",
-    "Mode", "Progress", "RowIssue", "SAME_PLACE_DEGREES", "apply", "district_area", "is_import", "limits_of",
+    "Mode", "Progress", "RowIssue", "SAME_PLACE_DEGREES", "apply", "is_import", "limits_of",
     "parse_mode", "plan", "problems_csv", "propose_mapping", "read", "run_job", "undo_import", "vars_of",
 ]  # fmt: skip

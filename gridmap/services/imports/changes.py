@@ -18,6 +18,7 @@ from gridmap.services.imports.sameness import is_same_place
 from gridmap.services.imports.work import Work
 from gridmap.storage import elements as stored
 from gridmap.storage.newcomers import Newcomers
+from gridmap.validation.attributes import order_problems
 
 _COLUMNS_FROM = 1_000
 
@@ -92,7 +93,7 @@ def _write_over(
     missing = [one for one in work.required if _is_missing(work, one, at, before, properties)]
     for one in missing:
         work.refuse(at, one.name, "required", f"“{one.title}”必填")
-    if missing:
+    if missing or _is_out_of_order(work, at, properties):
         return
     source = (work.system.get("source") or {at: None})[at]
     element = replace(
@@ -114,6 +115,17 @@ def _is_missing(work: Work, one: Field, at: int, before: Element, properties: Ma
     if one.name in work.values:
         return False
     return (before.values() | properties).get(one.name) in (None, "")
+
+
+def _is_out_of_order(work: Work, at: int, properties: Mapping[str, Any]) -> bool:
+    """Whether what the file says and what it leaves as it was contradict; the file's own was judged before."""
+    if not work.layer.rules:
+        return False
+    whole = {one.name: [properties.get(one.name)] for one in work.layer.fields}
+    wrong = [one for one in order_problems(work.layer, whole) if not one.is_warning]
+    for one in wrong:
+        work.refuse(at, one.field, one.rule, one.message)
+    return bool(wrong)
 
 
 def _restore(work: Work) -> None:

@@ -57,12 +57,15 @@ def plan(
 
     Raises
     ------
-    PermissionDenied, NotFound (no such layer), CrsUnknownError, MappingFault, and the errors of `read`
+    PermissionDenied, NotFound (no such layer or field), CrsUnknownError, MappingFault, and the errors of `read`
     """
     layer = district.catalogue.layer(layer_id)
     access.require(district, user, Permission.IMPORT, layer_id)
     access.require_edit(district, user, layer)
     datum = parse_datum(datum)
+    for name in values or {}:
+        if name not in ("code", "name"):
+            layer.field(name)
     if not isinstance(table, SourceTable):
         filename = filename or (Path(table).name if isinstance(table, (str, Path)) else "上传的文件")
         table = read(district, table, filename=filename)

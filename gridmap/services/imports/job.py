@@ -14,7 +14,7 @@ from gridmap.services.imports.dry_run import plan
 from gridmap.services.imports.plans import ImportPlan, ImportReceipt, Mode
 from gridmap.services.imports.reading import read
 from gridmap.services.imports.storing import apply
-from gridmap.services.jobs import JobContext
+from gridmap.services.job_worker import JobContext
 
 JOB_ROWS = 5_000
 _SHOWN_IN_JOB = 500

@@ -7,13 +7,12 @@ from typing import Any
 
 import numpy as np
 import shapely
-from shapely.geometry.base import BaseGeometry
 
 from gridmap.domain.crs import Datum, parse_datum, to_wgs84
 from gridmap.domain.layers import GeometryType
 from gridmap.errors import InvalidInput
 from gridmap.exchange import datum_suspicion
-from gridmap.services.district import District
+from gridmap.services.ground import district_area
 from gridmap.services.imports.work import Work
 from gridmap.validation.geometry import MAX_VERTICES, geometry_problems, promoted
 
@@ -72,21 +71,6 @@ def parse_datum_or_none(text: str) -> Datum | None:
         return parse_datum(text)
     except InvalidInput:
         return None
-
-
-def district_area(district: District, *, beside: str = "") -> BaseGeometry | None:
-    """
-    The district's ground (EPSG:4326): the district layer, else the towns together; None while there is neither.
-
-    `beside` is a layer that is not asked, since it is being judged itself.
-    """
-    for layer_id in ("district", "town"):
-        if layer_id == beside or layer_id not in district.catalogue:
-            continue
-        frame = district.frames.frame(layer_id)
-        if len(frame):
-            return shapely.union_all(frame.arrays.geometry[frame.living])
-    return None
 
 
 def is_plainly_sound(geometry: np.ndarray, accepted: Sequence[int]) -> np.ndarray:

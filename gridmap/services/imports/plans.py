@@ -9,12 +9,14 @@ from enum import Enum
 from typing import Any
 
 import numpy as np
+import shapely
 
 from gridmap.domain.crs import Datum
 from gridmap.domain.elements import Element, Operation, Source
 from gridmap.domain.layers import Layer
 from gridmap.errors import InvalidInput, StateConflict
 from gridmap.exchange import SourceTable
+from gridmap.services.partition import distance_m
 from gridmap.storage.newcomers import Newcomers
 
 Progress = Callable[[float, str], None]
@@ -94,6 +96,9 @@ class ImportNotUndoable(StateConflict):
     title = "无法撤销导入"
 
 
+_MOST_UPDATES = 1_000
+
+
 @dataclass(frozen=True, slots=True)
 class RowIssue:
     """One thing to say about one row: `row` is the number a person sees beside it in the file."""
@@ -141,8 +146,9 @@ class ImportPlan:
         return self.count(Action.REFUSED) == 0
 
     def document(self, *, most: int | None = None) -> dict[str, Any]:
-        """The dry run's report as JSON values; at most `most` problems and remarks where given."""
+        """The dry run's report as JSON values; at most `most` problems, remarks and updates where given."""
         shown = [vars_of(one) for one in self.problems[:most]]
+        updates = [one for one in self.writes if one.before is not None and not one.before.is_retired]
         return {
             "file": self.filename,
             "format": self.table.format.value,
@@ -160,6 +166,8 @@ class ImportPlan:
             "problem_count": len(self.problems),
             "remarks": [vars_of(one) for one in self.remarks[:most]],
             "remark_count": len(self.remarks),
+            "updates": [one.difference() for one in updates[: most or _MOST_UPDATES]],
+            "update_count": len(updates),
             "unknown_choices": {name: list(values) for name, values in self.unknown_choices.items()},
         }
 
@@ -202,6 +210,23 @@ class Write:
     element: Element
     before: Element | None
     operation: Operation
+
+    def difference(self) -> dict[str, Any]:
+        """
+        What an update changes, as JSON values: fields as [before, after], and how far the element moves.
+
+        `moved_m` is the way between the two places of a point, None for another shape that changes, 0 for none
+        that does.
+        """
+        before, after = self.before, self.element
+        assert before is not None
+        old, new = before.values(), after.values()
+        fields = {name: [old.get(name), new[name]] for name in new if old.get(name) != new[name]}
+        moved_m: float | None = 0.0
+        if not shapely.equals_identical(before.geometry, after.geometry):
+            is_point = after.geometry.geom_type == before.geometry.geom_type == "Point"
+            moved_m = round(distance_m(before.geometry, after.geometry), 1) if is_point else None
+        return {"id": after.id, "code": after.code, "name": after.name, "fields": fields, "moved_m": moved_m}
 
 
 @dataclass(frozen=True, slots=True)

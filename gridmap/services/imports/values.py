@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from gridmap.domain.elements import Source
@@ -12,7 +12,7 @@ from gridmap.domain.layers import Field, FieldType
 from gridmap.domain.privacy import mask_text
 from gridmap.services import columns
 from gridmap.services.imports.work import Work
-from gridmap.validation.attributes import Problem, clean_column, core_fields
+from gridmap.validation.attributes import Problem, clean_column, core_fields, order_problems
 
 
 def check_attributes(work: Work) -> None:
@@ -29,6 +29,8 @@ def check_attributes(work: Work) -> None:
             _note(work, problem, name)
         if one.type is FieldType.CHOICE:
             work.unknown[name] = unknown_choices(raw, problems)
+    for problem in order_problems(work.layer, work.values):
+        _note(work, problem, problem.field)
     work.required = [one for one in fields.values() if one.is_required and not one.is_soft]
     _check_system_columns(work)
 
@@ -124,4 +126,4 @@ def as_time(value: Any) -> datetime:
     )
     if at.tzinfo is None:
         raise ValueError("a time without an offset")
-    return at
+    return at.astimezone(UTC)

@@ -8,137 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
-from enum import Enum
 from typing import Any
 
 import shapely
 
 from gridmap.domain.freshness import CHINA
-from gridmap.domain.periods import PeriodKind
 from gridmap.domain.privacy import MASKED_COUNT
 from gridmap.domain.roles import User
-from gridmap.domain.stories import checked_words
-from gridmap.errors import InvalidInput
-from gridmap.services import briefings, cards, overview, pictures, reach, standing
+from gridmap.services import briefings, cards, figures, overview, pictures, reach, standing
 from gridmap.services.cards import Card, PostCard
 from gridmap.services.district import District
-from gridmap.services.overview import Figure, Form, Overview, Ranking, Stamp
+from gridmap.services.figures import Figure, Form, Ranking, Stamp
+from gridmap.services.overview import Overview
+from gridmap.services.packs.requests import Atlas, PackRequest, require_named
 
 _TOWNS_IN_CHART = 12
 _ROWS_ON_PAGE = 18
 _POST_REACH_DEGREES = 0.018
-
-
-class Atlas(Enum):
-    """What the pack has a page for."""
-
-    NONE = "none"
-    TOWNS = "town"
-    GRIDS = "police_grid"
-    POINTS = "workstation"
-
-    @property
-    def title(self) -> str:
-        """The words a person reads."""
-        return {"none": "仅总览", "town": "一镇一页", "police_grid": "一格一页", "workstation": "一站一页"}[
-            self.value
-        ]
-
-
-class PackFormat(Enum):
-    """A file that a pack can be."""
-
-    PDF = "pdf"
-    PPTX = "pptx"
-    PNG = "png"
-    HTML = "html"
-    XLSX = "xlsx"
-
-    @property
-    def title(self) -> str:
-        """The words a person reads."""
-        return {
-            "pdf": "PDF",
-            "pptx": "PPT 演示文稿",
-            "png": "PNG 图片",
-            "html": "离线网页",
-            "xlsx": "Excel 工作簿",
-        }[self.value]
-
-
-class Paper(Enum):
-    """Size of the PDF's pages, landscape."""
-
-    A4 = "a4"
-    A3 = "a3"
-
-    @property
-    def size_mm(self) -> tuple[float, float]:
-        """Width and height."""
-        return {"a4": (297.0, 210.0), "a3": (420.0, 297.0)}[self.value]
-
-
-@dataclass(frozen=True, slots=True)
-class PackRequest:
-    """
-    What a pack is to hold.
-
-    `has_overview` puts the district's pages first; `town` (a code) leaves only what lies in it in the atlas;
-    `layers` of None are those that the map shows at first; `at` is the date of everything (None: now).
-    """
-
-    title: str = "网格总览"
-    formats: tuple[PackFormat, ...] = (PackFormat.PDF,)
-    atlas: Atlas = Atlas.NONE
-    has_overview: bool = True
-    paper: Paper = Paper.A4
-    period: PeriodKind = PeriodKind.MONTH
-    town: str | None = None
-    layers: tuple[str, ...] | None = None
-    briefing: str | None = None
-    at: datetime | None = None
-
-    def document(self) -> dict[str, Any]:
-        """The request as JSON values, as `parse_request` reads it."""
-        return {
-            "title": self.title,
-            "formats": [one.value for one in self.formats],
-            "atlas": self.atlas.value,
-            "has_overview": self.has_overview,
-            "paper": self.paper.value,
-            "period": self.period.value,
-            "town": self.town,
-            "layers": None if self.layers is None else list(self.layers),
-            "briefing": self.briefing,
-            "at": None if self.at is None else self.at.isoformat(),
-        }
-
-
-def parse_request(document: dict[str, Any]) -> PackRequest:
-    """The request that JSON values describe; raises InvalidInput."""
-    try:
-        formats = tuple(dict.fromkeys(PackFormat(one) for one in document.get("formats") or ["pdf"]))
-        at = document.get("at")
-        request = PackRequest(
-            title=checked_words(document.get("title", "网格总览"), "标题", most=60, is_required=True),
-            formats=formats,
-            atlas=Atlas(document.get("atlas") or "none"),
-            has_overview=bool(document.get("has_overview", True)),
-            paper=Paper(document.get("paper") or "a4"),
-            period=PeriodKind(document.get("period") or "month"),
-            town=document.get("town"),
-            layers=None if document.get("layers") is None else tuple(document["layers"]),
-            briefing=document.get("briefing"),
-            at=datetime.fromisoformat(at) if isinstance(at, str) else at,
-        )
-    except (ValueError, TypeError) as error:
-        if isinstance(error, InvalidInput):
-            raise
-        raise InvalidInput(f"not a pack: {error}", zh="材料包的选项有误,请重新选择。") from error
-    if not request.has_overview and request.atlas is Atlas.NONE:
-        raise InvalidInput("the pack would be empty", zh="请至少选择总览或一种分页。")
-    return request
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +103,7 @@ def contents(district: District, user: User, request: PackRequest) -> Contents:
     ------
     PermissionDenied, NotFound, InvalidInput
     """
+    require_named(district, user, request)
     whole = overview.overview(district, user, period=request.period, at=request.at)
     stops: list[tuple[str, str]] = []
     if request.atlas is Atlas.POINTS:
@@ -264,8 +151,9 @@ def _overview_pages(outline: Contents) -> list[Page]:
             notes=_ranking_notes(whole), key="towns",
         ),
         Page(
-            "变化趋势", whole.period.title, stamp, charts=tuple(trend_chart(one) for one in whole.trends),
-            tables=(change_table(whole),), notes="近十二周的变化,按周一至周日统计。", key="trends",
+            "变化趋势", whole.period.title, stamp, tables=(change_table(whole),),
+            charts=tuple(trend_chart(one) for one in whole.trends if one.is_line),
+            notes="近十二个整周的变化,按周一至周日统计。", key="trends",
         ),
     ]  # fmt: skip
     if outline.text:
@@ -380,7 +268,7 @@ def ranking_chart(ranking: Ranking, key: str) -> Chart:
     )
 
 
-def trend_chart(trend: overview.Trend) -> Chart:
+def trend_chart(trend: figures.Trend) -> Chart:
     """A trend as a line over weeks."""
     days = tuple(f"{at.astimezone(CHINA):%m-%d}" for at, _ in trend.points)
     values = tuple(value for _, value in trend.points)

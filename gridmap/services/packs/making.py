@@ -17,11 +17,12 @@ from sqlalchemy import Connection
 
 from gridmap.domain.freshness import CHINA, day_of
 from gridmap.domain.roles import User
-from gridmap.services import overview, pictures
+from gridmap.services import figures, pictures
 from gridmap.services.district import District
-from gridmap.services.jobs import JobContext
+from gridmap.services.job_worker import JobContext
 from gridmap.services.packs import contents
-from gridmap.services.packs.contents import Contents, PackFormat, PackRequest, Page, Paper, parse_request
+from gridmap.services.packs.contents import Contents, Page
+from gridmap.services.packs.requests import PackFormat, PackRequest, Paper, parse_request
 from gridmap.settings import Settings
 from gridmap.storage import access_log
 from gridmap.storage import packs as stored
@@ -54,7 +55,7 @@ def key_of(district: District, user: User, request: PackRequest, sequence: int) 
     """
     facts = [
         {**request.document(), "formats": sorted(one.value for one in request.formats)},
-        sequence, day_of(district.clock()).isoformat(), overview.scope_of(user).value, user.username,
+        sequence, day_of(district.clock()).isoformat(), figures.scope_of(user).value, user.username,
     ]  # fmt: skip
     return hashlib.sha256(json.dumps(facts, ensure_ascii=False, sort_keys=True).encode()).hexdigest()
 

@@ -29,7 +29,7 @@ from gridmap.maps import fonts, offline, styles
 from gridmap.maps.painting import symbol_title
 from gridmap.services import pictures, standing
 from gridmap.services.district import District
-from gridmap.services.overview import SIMULATED, Figure
+from gridmap.services.figures import SIMULATED, Figure
 from gridmap.services.packs.contents import Contents, Page, Table, grade_table, ranking_table
 
 _ASSETS = Path(__file__).resolve().parents[2] / "assets"
@@ -177,8 +177,8 @@ def _feature(
     geometry = shapely.transform(geometry, lambda xy: np.round(xy, _DIGITS))
     lines = [("图层", layer.title), ("编码", state.code[row] or ""), ("名称", state.name[row])]
     if layer.symbol_rule is not None:
-        field = layer.field(layer.symbol_rule.field)
-        lines.append((field.title, field.choice_title(values.get(field.name))))
+        deciding = [layer.field(name) for name in layer.symbol_rule.fields]
+        lines += [(one.title, one.choice_title(values.get(one.name))) for one in deciding]
     # popups are raw HTML: what comes from data is escaped here
     words = "<br>".join(f"<b>{html.escape(name)}</b> {html.escape(str(one))}" for name, one in lines if one)
     properties = {} if layer.is_basemap else {"words": words}

@@ -16,8 +16,9 @@ from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
 
 from gridmap.maps.fonts import font_file, printable
-from gridmap.services.overview import SIMULATED, Figure, Form
-from gridmap.services.packs.contents import Chart, Page, Paper, Table
+from gridmap.services.figures import SIMULATED, Figure, Form
+from gridmap.services.packs.contents import Chart, Page, Table
+from gridmap.services.packs.requests import Paper
 
 # Plain binary streams: the text form costs a second a page and a quarter of the size.
 rl_config.useA85 = 0

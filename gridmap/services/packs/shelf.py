@@ -11,11 +11,11 @@ from typing import Any
 
 from gridmap.domain.roles import Permission, User
 from gridmap.errors import NotFound
-from gridmap.services import access, jobs, overview
+from gridmap.services import access, figures, jobs, overview
 from gridmap.services.district import District
 from gridmap.services.jobs import Job
 from gridmap.services.packs import making
-from gridmap.services.packs.contents import PackFormat, PackRequest, parse_request
+from gridmap.services.packs.requests import PackFormat, PackRequest, parse_request, require_named
 from gridmap.storage import access_log
 from gridmap.storage import packs as stored
 from gridmap.storage.packs import StoredPack
@@ -80,18 +80,20 @@ def start(district: District, user: User, request: PackRequest | Mapping[str, An
     Raises
     ------
     PermissionDenied (also for a past date without the right to see history), InvalidInput
+    NotFound (no such layer, town or briefing)
     """
     wanted = parse_request(request.document() if isinstance(request, PackRequest) else dict(request))
     access.require(district, user, Permission.EXPORT, "pack")
     if wanted.at is not None:
         access.require(district, user, Permission.VIEW_HISTORY, "pack")
+    require_named(district, user, wanted)
     return _start(district, user, wanted)
 
 
 def _start(district: District, user: User, request: PackRequest) -> Started:
     key = making.key_of(district, user, request, overview.sequence_at(district, request.at))
     with district.database.read() as connection:
-        found = stored.newest(connection, overview.scope_of(user).value, key=key, limit=1)
+        found = stored.newest(connection, figures.scope_of(user).value, key=key, limit=1)
     if found and (pack := _pack(district, user, found[0])).files:
         return Started(pack=pack)
     title = f"材料包:{request.title}"
@@ -115,9 +117,7 @@ def list_packs(district: District, user: User) -> list[Pack]:
     """The packs of the user's masking scope, newest first."""
     access.require(district, user, Permission.VIEW_ELEMENTS, "packs")
     with district.database.read() as connection:
-        return [
-            _pack(district, user, one) for one in stored.newest(connection, overview.scope_of(user).value)
-        ]
+        return [_pack(district, user, one) for one in stored.newest(connection, figures.scope_of(user).value)]
 
 
 def get(district: District, user: User, pack_id: str) -> Pack:
@@ -129,7 +129,7 @@ def get(district: District, user: User, pack_id: str) -> Pack:
 def _found(district: District, user: User, pack_id: str) -> StoredPack:
     with district.database.read() as connection:
         found = stored.get(connection, pack_id)
-    if found is None or found.scope != overview.scope_of(user).value:
+    if found is None or found.scope != figures.scope_of(user).value:
         raise NotFound(f"no pack {pack_id}", zh="没有这份材料包,或您无权查看。", pack=pack_id)
     return found
 

@@ -17,7 +17,7 @@ from pptx.enum.text import MSO_ANCHOR, PP_ALIGN
 from pptx.oxml.ns import qn
 from pptx.util import Emu, Mm, Pt
 
-from gridmap.services.overview import SIMULATED, Form
+from gridmap.services.figures import SIMULATED, Form
 from gridmap.services.packs.contents import Chart, Page, Table, figure_table
 
 # Slides take the reader's own fonts; this one is on every office machine, and PowerPoint replaces it elsewhere.
@@ -25,8 +25,14 @@ FONT = "Microsoft YaHei"
 WIDTH_MM, HEIGHT_MM = 338.667, 190.5
 _MARGIN, _TOP = 9.0, 22.0
 _INK, _FAINT, _BLUE, _ALERT = (RGBColor.from_string(one) for one in ("2B3442", "5D6673", "1F4E9D", "B3261E"))
+_BOTTOM = HEIGHT_MM - 12
 _MOST_ROWS = 15
+# Heights of a table's rows: of 11 points, and the least for 9 points.
+_ROW, _LEAST_ROW = 6.4, 5.3
+# PowerPoint's own "Light Style 1": lines and a pale band, through which the watermark shows.
+_LINES_ALONE = "{3B4B98B0-60AC-42C2-AFA5-B58CD77FA1E5}"
 _MAP_WIDTH, _MAP_HEIGHT = 212.0, 156.0
+_TITLE_WIDTH, _POINT_MM = 195.0, 0.3528
 _NUMBERS = {Form.COUNT: "#,##0", Form.SHARE: "0.0%", Form.DECIMAL: "0.00"}
 
 
@@ -60,7 +66,7 @@ class SlideWriter:
             size = Mm(picture.width * factor), Mm(picture.height * factor)
             shape = slide.shapes.add_picture(io.BytesIO(_png(picture)), Mm(_MARGIN), Mm(_TOP), *size)
             shape.name = "地图"
-            right = _MARGIN + _MAP_WIDTH + 5
+            right = _MARGIN + picture.width * factor + 6
         self._contents(slide, page, right)
         slide.notes_slide.notes_text_frame.text = page.notes
 
@@ -71,7 +77,8 @@ class SlideWriter:
     # --- pieces
 
     def _surround(self, slide: Any, page: Page) -> None:
-        self._text(slide, page.title, _MARGIN, 5, 200, 13, size=26, is_bold=True, name="标题")
+        size = min(26.0, 26.0 * _TITLE_WIDTH / (_em(page.title) * 26 * _POINT_MM))
+        self._text(slide, page.title, _MARGIN, 5, _TITLE_WIDTH, 13, size=size, is_bold=True, name="标题")
         right = WIDTH_MM - _MARGIN
         if page.stamp.is_simulated:
             mark = self._text(
@@ -100,7 +107,8 @@ class SlideWriter:
             return
         if page.charts:
             each = (width - 5 * (len(page.charts) - 1)) / len(page.charts)
-            height = 54.0 if page.tables else 150.0
+            below = _height(page.tables[:1], 5.9) + 3 if page.tables else 0.0
+            height = min(max(_BOTTOM - _TOP - below, 54.0), 66.0) if below else 150.0
             for number, chart in enumerate(page.charts):
                 self._chart(slide, chart, left + number * (each + 5), y, each, height)
             y += height + 3
@@ -110,11 +118,17 @@ class SlideWriter:
         if page.facts:
             facts = tuple((one, words) for one, words in page.facts)
             tables.insert(1, Table("基本情况", ("项目", "内容"), facts, facts))
+        tables = [one for one in tables if one.rows]
+        # closer together where they would not fit otherwise
+        step = next(
+            (one for one in (_ROW, 5.9, _LEAST_ROW) if _height(tables, one) <= _BOTTOM - y), _LEAST_ROW
+        )
         for table in tables:
-            room = HEIGHT_MM - 12 - y
-            if room < 20:
+            room = _BOTTOM - y
+            if room < 18:
+                self._text(slide, f"{table.title}等见工作簿", left, y, width, 5, size=8, color=_FAINT)
                 break
-            y = self._table(slide, table, left, y, width, room) + 3
+            y = self._table(slide, table, left, y, width, room, step) + 3
 
     def _text(
         self, slide: Any, words: str, x: float, y: float, width: float, height: float, *, size: float,
@@ -126,6 +140,8 @@ class SlideWriter:
         frame = box.text_frame
         frame.margin_left = frame.margin_right = frame.margin_top = frame.margin_bottom = 0
         frame.vertical_anchor = MSO_ANCHOR.MIDDLE
+        # without it LibreOffice puts a left-aligned line into the middle of its box
+        frame.word_wrap = True
         paragraph = frame.paragraphs[0]
         paragraph.alignment = align
         _run(paragraph, words, size, is_bold=is_bold, color=color)
@@ -139,11 +155,10 @@ class SlideWriter:
             paragraph.space_after = Pt(5)
             _run(paragraph, words, 14)
 
-    def _table(self, slide: Any, table: Table, x: float, y: float, width: float, room: float) -> float:
-        """A table with as many rows as fit; the position below it."""
-        step = 6.6 if len(table.headers) <= 4 else 6.2
-        if not table.rows:
-            return y - 3
+    def _table(
+        self, slide: Any, table: Table, x: float, y: float, width: float, room: float, step: float
+    ) -> float:
+        """A table with as many rows as fit, each `step` high; the position below it."""
         self._text(slide, table.title, x, y, width, 6.5, size=12, is_bold=True)
         fit = min(int((room - 7) / step) - 1, _MOST_ROWS)
         rows = table.rows if len(table.rows) <= fit else table.rows[: max(fit - 1, 1)]
@@ -153,10 +168,10 @@ class SlideWriter:
         )
         shape.name = table.title
         grid = shape.table
-        size = 9 if len(table.headers) > 4 or width < 120 else 11
+        shape._element.graphic.graphicData.tbl.tblPr.find(qn("a:tableStyleId")).text = _LINES_ALONE
+        size = 9 if len(table.headers) > 4 or width < 120 or step < _ROW else 11
         wanted = [
-            max(sum(1.0 if ord(one) > 0x2E7F else 0.58 for one in words) for words in column) + 1.6
-            for column in zip(table.headers, *rows, strict=True)
+            max(_em(words) for words in column) + 1.6 for column in zip(table.headers, *rows, strict=True)
         ]
         for column, share in zip(grid.columns, wanted, strict=True):
             column.width = Emu(int(Mm(width) * share / sum(wanted)))
@@ -172,12 +187,19 @@ class SlideWriter:
 
     def _cell(self, cell: Any, words: str, size: float, is_head: bool, is_number: bool) -> None:
         cell.margin_left = cell.margin_right = Mm(1.2)
-        cell.margin_top = cell.margin_bottom = Mm(0.4)
+        cell.margin_top = cell.margin_bottom = Mm(0.3)
+        if is_head:
+            cell.fill.solid()
+            cell.fill.fore_color.rgb = _BLUE
         cell.vertical_anchor = MSO_ANCHOR.MIDDLE
         paragraph = cell.text_frame.paragraphs[0]
         paragraph.alignment = PP_ALIGN.RIGHT if is_number else PP_ALIGN.LEFT
         color = RGBColor(0xFF, 0xFF, 0xFF) if is_head else _INK
-        _run(paragraph, words, size, is_bold=is_head, color=color)
+        if words:
+            _run(paragraph, words, size, is_bold=is_head, color=color)
+        else:
+            # an empty line is as high as a line of 18 points, unless it is told otherwise
+            etree.SubElement(paragraph._p, qn("a:endParaRPr")).set("sz", str(round(size * 100)))
 
     def _chart(self, slide: Any, chart: Chart, x: float, y: float, width: float, height: float) -> None:
         data = CategoryChartData(number_format=_NUMBERS[chart.form])
@@ -201,6 +223,11 @@ class SlideWriter:
         made.value_axis.visible = False
         made.value_axis.has_major_gridlines = False
         made.value_axis.minimum_scale = 0
+        names = made.category_axis
+        names.tick_labels.font.size = Pt(8)
+        # every bar has its name; of the weeks every third is enough
+        every = 3 if chart.is_line else 1
+        _before(names._element, "c:noMultiLvlLbl", "c:tickLblSkip", every)
         plot = made.plots[0]
         plot.has_data_labels = True
         plot.data_labels.number_format = _NUMBERS[chart.form]
@@ -208,7 +235,7 @@ class SlideWriter:
         plot.data_labels.position = (
             XL_LABEL_POSITION.ABOVE if chart.is_line else XL_LABEL_POSITION.OUTSIDE_END
         )
-        plot.data_labels.font.size = Pt(9)
+        plot.data_labels.font.size = Pt(8)
         series = plot.series[0]
         if chart.is_line:
             series.smooth = False
@@ -217,6 +244,12 @@ class SlideWriter:
             plot.gap_width = 45
             series.format.fill.solid()
             series.format.fill.fore_color.rgb = _BLUE
+
+
+def _height(tables: Sequence[Table], step: float) -> float:
+    """Of these tables below one another, with their titles."""
+    rows = [min(len(one.rows), _MOST_ROWS) for one in tables]
+    return sum(7 + step * (count + 1) for count in rows) + 3 * max(len(rows) - 1, 0)
 
 
 def _is_number(table: Table, column: int) -> bool:
@@ -231,6 +264,22 @@ def _run(paragraph: Any, words: str, size: float, *, is_bold: bool = False, colo
     run.font.color.rgb = color
     properties = run._r.get_or_add_rPr()
     etree.SubElement(properties, qn("a:ea")).set("typeface", FONT)
+
+
+def _em(words: str) -> float:
+    """About how wide the words are, in widths of a Chinese character."""
+    return sum(1.0 if ord(one) > 0x2E7F else 0.58 for one in words) or 1.0
+
+
+def _before(parent: Any, follower: str, name: str, value: int) -> None:
+    """An element with this value in its place before `follower`, as the schema wants it."""
+    made = etree.Element(qn(name))
+    made.set("val", str(value))
+    following = parent.find(qn(follower))
+    if following is None:
+        parent.append(made)
+    else:
+        following.addprevious(made)
 
 
 def _png(picture: Image.Image) -> bytes:

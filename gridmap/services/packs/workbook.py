@@ -10,7 +10,7 @@ from openpyxl import Workbook
 from openpyxl.cell import WriteOnlyCell
 from openpyxl.styles import Alignment, Font, PatternFill
 
-from gridmap.services.overview import SIMULATED, Figure
+from gridmap.services.figures import SIMULATED, Figure
 from gridmap.services.packs.contents import (
     Contents,
     Page,

@@ -10,7 +10,8 @@ import pytest
 
 from gridmap.services.district import District
 from gridmap.services.packs import making
-from gridmap.services.packs.contents import Page, contents, pages, parse_request
+from gridmap.services.packs.contents import Page, contents, pages
+from gridmap.services.packs.requests import parse_request
 from gridmap.storage.packs import StoredPack
 from tests.support.clock import FakeClock
 from tests.support.district import ADMIN

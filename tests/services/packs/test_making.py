@@ -20,7 +20,8 @@ from gridmap.errors import InvalidInput
 from gridmap.services import cards, overview
 from gridmap.services.district import District
 from gridmap.services.packs import making
-from gridmap.services.packs.contents import PackRequest, Page, parse_request
+from gridmap.services.packs.contents import Page
+from gridmap.services.packs.requests import PackRequest, parse_request
 from tests.services.packs.conftest import Made
 from tests.support.district import ADMIN, VIEWER
 
