@@ -10,7 +10,9 @@ import click
 
 from gridmap.cli.common import OPERATOR, answer, json_option, opened, progress, refusals, say
 from gridmap.domain.elements import parse_time, time_text
-from gridmap.errors import InvalidInput
+from gridmap.errors import InvalidInput, NotFound
+from gridmap.services import stories
+from gridmap.services.district import District
 from gridmap.services.packs import making
 from gridmap.services.packs.requests import Atlas, PackFormat, Paper, parse_request
 
@@ -24,6 +26,11 @@ from gridmap.services.packs.requests import Atlas, PackFormat, Paper, parse_requ
               help="A page for every town, police grid or linkage point.")  # fmt: skip
 @click.option("--no-overview", is_flag=True, help="Leave out the pages about the whole district.")
 @click.option("--town", metavar="CODE", help="Only what lies in this town.")
+@click.option(
+    "--story",
+    metavar="TITLE",
+    help="By title or id: a page for every slide of this story, two where it compares.",
+)
 @click.option("--layer", "layers", multiple=True, help="Layers on the maps; those shown at first without it.")
 @click.option("--period", type=click.Choice(["week", "month", "quarter", "year"]), default="month", show_default=True,
               help="What changes are measured against: the end of the one before.")  # fmt: skip
@@ -38,6 +45,7 @@ def report(
     atlas: str,
     no_overview: bool,
     town: str | None,
+    story: str | None,
     layers: tuple[str, ...],
     period: str,
     paper: str,
@@ -46,13 +54,12 @@ def report(
     as_json: bool,
 ) -> None:
     """Make a meeting pack: PDF, slides, pictures, one offline HTML file, a workbook."""
-    request = parse_request(
-        {
-            "title": title, "formats": list(formats) or ["pdf"], "atlas": atlas, "has_overview": not no_overview,
-            "paper": paper, "period": period, "town": town, "layers": list(layers) or None, "at": _time(as_of),
-        }
-    )  # fmt: skip
+    asked = {
+        "title": title, "formats": list(formats) or ["pdf"], "atlas": atlas, "has_overview": not no_overview,
+        "paper": paper, "period": period, "town": town, "layers": list(layers) or None, "at": _time(as_of),
+    }  # fmt: skip
     with opened() as district, progress(title) as tell, tempfile.TemporaryDirectory() as folder:
+        request = parse_request(asked | {"story": None if story is None else _story_id(district, story)})
         made = making.make(district, OPERATOR, request, Path(folder), progress=tell)
         making.log(district, OPERATOR, made)
         target.mkdir(parents=True, exist_ok=True)
@@ -67,6 +74,23 @@ def report(
     }  # fmt: skip
     say(f"共 {made.pages} 页,数据序号 {made.sequence}。")
     answer(document, "\n".join(one["file"] for one in files), as_json=as_json)
+
+
+def _story_id(district: District, text: str) -> str:
+    """The story with this id or title."""
+    known = stories.list_stories(district, OPERATOR)
+    found = [one for one in known if text in (one.id, one.title)]
+    if len(found) == 1:
+        return found[0].id
+    there = "、".join(f"{one.title}({one.id})" for one in (found or known)) or "没有汇报"
+    if found:
+        raise InvalidInput(
+            f"{len(found)} stories are called {text!r}, name one by id: {there}",
+            zh=f"有 {len(found)} 份汇报叫“{text}”,请用编号指明:{there}。",
+        )
+    raise NotFound(
+        f"no story {text!r}; there are: {there}", zh=f"没有汇报“{text}”,现有:{there}。", story=text
+    )
 
 
 def _time(text: str | None) -> str | None:

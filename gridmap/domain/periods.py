@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import Enum
 
-from gridmap.domain.freshness import day_of, first_moment, last_moment
+from gridmap.domain.freshness import CHINA, day_of, first_moment, last_moment
 
 
 class PeriodKind(Enum):
@@ -96,3 +96,14 @@ def ends_of_weeks(until: datetime, count: int) -> tuple[datetime, ...]:
     monday = _first_day(PeriodKind.WEEK, day_of(until))
     earlier = [last_moment(monday - timedelta(days=1 + 7 * back)) for back in range(count - 1)]
     return (*reversed(earlier), until)
+
+
+def day_words(at: datetime) -> str:
+    """The day of a moment as China counts days: 2026年03月01日."""
+    return f"{at.astimezone(CHINA):%Y年%m月%d日}"
+
+
+def moment_words(at: datetime) -> str:
+    """The day, with the time of day where it is not the end of it."""
+    is_whole = at == last_moment(day_of(at))
+    return day_words(at) if is_whole else f"{day_words(at)} {at.astimezone(CHINA):%H:%M}"

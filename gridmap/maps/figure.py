@@ -36,11 +36,16 @@ SIMULATED = "模拟数据"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Highlight:
-    """Areas or lines (lon, lat) set off from everything else, with the words of their legend line."""
+    """
+    Areas, lines or points (lon, lat) set off from everything else, with the words of their legend line.
+
+    `names` stand beside points, one for each.
+    """
 
     geometry: np.ndarray
     symbol: Symbol
     title: str
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -185,7 +190,7 @@ def _paint(canvas: Canvas, spec: FigureSpec) -> None:
     for drawn in ordered:
         painting.paint(canvas, drawn)
     for one in spec.highlights:
-        painting.outline(canvas, one.geometry, one.symbol, one.title)
+        painting.outline(canvas, one.geometry, one.symbol, one.title, names=one.names)
     # what stands above is named first
     for drawn in reversed(ordered):
         painting.label(canvas, drawn, is_always=drawn.layer.id in spec.always_named)

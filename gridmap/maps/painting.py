@@ -268,16 +268,47 @@ def land(canvas: Canvas, geometry: np.ndarray) -> None:
     _add(canvas, _path(project(geometry), is_area=True), 0.5, facecolor=styles.LAND, linewidth=0)
 
 
-def outline(canvas: Canvas, geometry: np.ndarray, symbol: Symbol, title: str) -> None:
-    """An area (lon, lat) set off from all others, such as the grid that a page is about; its words go into the legend."""
+def outline(
+    canvas: Canvas, geometry: np.ndarray, symbol: Symbol, title: str, *, names: Sequence[str] = ()
+) -> None:
+    """
+    What is set off from all else (lon, lat), such as the grid that a page is about; its words go into the legend.
+
+    Points stand above every marker, each with its name of `names`.
+    """
     plane = project(geometry)
     kind = GeometryType.AREA
-    if (shapely.get_dimensions(plane) == 1).all():
+    dimensions = shapely.get_dimensions(plane)
+    if (dimensions == 0).all():
+        kind = GeometryType.POINT
+        xy = shapely.get_coordinates(plane)
+        canvas.add(markers(xy, symbol, symbol.size, canvas.transform, z=6.5))
+        for name, (x, y) in zip(names, xy.tolist(), strict=True):
+            _name_mark(canvas, name, x, y, symbol)
+    elif (dimensions == 1).all():
         kind = GeometryType.LINE
         _line(canvas, plane, symbol, symbol.size, 1.0, z=5.0)
     else:
         _area(canvas, plane, symbol, symbol.size)
     canvas.note(kind, symbol, title)
+
+
+def _name_mark(canvas: Canvas, name: str, x: float, y: float, symbol: Symbol) -> None:
+    """A mark's name below, above, to the right or to the left of it, where the first of these is free."""
+    radius = symbol.size * POINTS_PER_PIXEL / 2
+    aside = radius + 3 + canvas.lettering.width_points(name, _LABEL_POINTS, is_bold=True) / 2
+    over = radius + 1.4 + _LABEL_POINTS * 0.62
+    for right, up in (
+        (0.0, -over),
+        (0.0, over),
+        (aside, 0.0),
+        (-aside, 0.0),
+        (aside, -over),
+        (-aside, -over),
+    ):
+        spot = x + right / canvas.points_per_unit, y + up / canvas.points_per_unit
+        if write(canvas, name, *spot, color=_dark(symbol.color), is_bold=True):
+            return
 
 
 def _ring(ring: styles.Ring) -> Path:

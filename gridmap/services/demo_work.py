@@ -75,12 +75,12 @@ def _story(district: District, scenario: Scenario) -> None:
             figures=("people", "covered_share", "gap_people"), focus=Focus("town", str(town.code)),
         ),
         Slide(
-            "三个月来的变化", "拖动分隔线,左为三个月前,右为现在。", None,
+            "三个月来的变化", "三个月前与现在的警务站、风险和上图率。", None,
             (*_GROUND, "workstation", "risk"),
             figures=("posts", "covered_share", "mapped_share"), compare=Compare(CompareKind.DATES, before),
         ),
         Slide(
-            scenario.name, "左为现状,右为方案。", None, (*_GROUND, "workstation"),
+            scenario.name, "现状与方案:多覆盖多少人,见指标。", None, (*_GROUND, "workstation"),
             figures=("covered_share", "gap_people"), compare=Compare(CompareKind.SCENARIO, scenario=scenario.id),
         ),
         Slide(

@@ -7,11 +7,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from gridmap.domain.roles import User
+from gridmap.domain.scenarios import Add, Close, Move
 from gridmap.domain.stories import Focus
-from gridmap.services import cards, reach, scenarios, standing
+from gridmap.services import cards, elements, reach, scenarios, standing
 from gridmap.services.coverage import Figures, PointFigures, Report, report
 from gridmap.services.district import District
 from gridmap.services.figures import SMALL_CHANGE, Figure, Scope, scope_of
+from gridmap.storage.elements import Query
+from gridmap.storage.scenarios import Scenario
 
 AGAINST = "较现状"
 # What is told of a scenario where none of the chosen figures depends on it.
@@ -25,6 +28,48 @@ class Outlook:
 
     figures: tuple[Figure, ...]
     name: str
+
+
+@dataclass(frozen=True, slots=True)
+class PointChange:
+    """
+    A linkage point that a scenario adds, moves or closes.
+
+    `place` is where it would stand, for a closed one where it stands; `was` where one that is moved stands today
+    (lon, lat in EPSG:4326).
+    """
+
+    kind: str
+    name: str
+    place: tuple[float, float]
+    was: tuple[float, float] | None = None
+
+    @property
+    def title(self) -> str:
+        """The word a person reads."""
+        return {"add": "新增", "move": "迁移", "close": "裁撤"}[self.kind]
+
+
+def point_changes(district: District, user: User, scenario: Scenario) -> list[PointChange]:
+    """What a scenario changes among the points, for a map; a point that is gone meanwhile is left out."""
+    named = [one.id for one in scenario.changes if isinstance(one, Move | Close)]
+    points = {}
+    if named:
+        query = Query(cards.POST, ids=named, is_retired=None)
+        found = elements.find(district, user, query, limit=len(named)).elements
+        points = {one.id: one for one in found}
+    changes = []
+    for change in scenario.changes:
+        if isinstance(change, Add):
+            changes.append(PointChange("add", change.name, (change.lon, change.lat)))
+        elif isinstance(change, Move | Close) and change.id in points:
+            point = points[change.id]
+            here = (point.geometry.x, point.geometry.y)
+            if isinstance(change, Move):
+                changes.append(PointChange("move", point.name, (change.lon, change.lat), here))
+            else:
+                changes.append(PointChange("close", point.name, here))
+    return changes
 
 
 def outlook(

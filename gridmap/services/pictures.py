@@ -20,11 +20,19 @@ from gridmap.errors import InvalidInput
 from gridmap.services import access, figures, keeping, overview, standing
 from gridmap.services.district import District
 from gridmap.services.figures import Stamp
+from gridmap.services.outlook import PointChange
 
 if TYPE_CHECKING:  # drawing libraries are loaded by whoever draws
     from gridmap.maps.figure import Highlight, Picture
     from gridmap.maps.painting import Drawn
 
+# As on the live map's swipe.
+CHANGE_SYMBOLS = {
+    "add": Symbol(Shape.DIAMOND, "#0f6131", size=17),
+    "move": Symbol(Shape.DIAMOND, "#8a4500", size=17),
+    "close": Symbol(Shape.CROSS, "#a3161b", size=17),
+}
+MOVE_SYMBOL = Symbol(Shape.DASHED, "#8a4500", size=2.4)
 AREA_SYMBOL = Symbol(Shape.SOLID, "#d6336c", size=2.6, fill_opacity=0.06)
 REACH_SYMBOL = Symbol(Shape.SOLID, "#2a9d8f", size=1.2, fill_opacity=0.18)
 
@@ -162,6 +170,23 @@ def area_highlight(geometry: shapely.Geometry, title: str) -> Highlight:
     from gridmap.maps.figure import Highlight
 
     return Highlight(np.array([geometry], dtype=object), AREA_SYMBOL, title)
+
+
+def change_highlights(changes: Sequence[PointChange]) -> list[Highlight]:
+    """What a scenario changes among the points: where they would stand, and how far they are moved."""
+    from gridmap.maps.figure import Highlight
+
+    found = []
+    moved = [shapely.LineString([one.was, one.place]) for one in changes if one.was is not None]
+    if moved:
+        found.append(Highlight(np.array(moved, dtype=object), MOVE_SYMBOL, "迁移路线"))
+    for kind, symbol in CHANGE_SYMBOLS.items():
+        of_kind = [one for one in changes if one.kind == kind]
+        if of_kind:
+            names = tuple(f"{one.title} {one.name}".strip() for one in of_kind)
+            places = shapely.points([one.place for one in of_kind])
+            found.append(Highlight(places, symbol, f"方案:{of_kind[0].title}", names))
+    return found
 
 
 def reach_highlight(geometry: shapely.Geometry, title: str) -> Highlight:

@@ -47,6 +47,7 @@ class Shown:
     A slide as one reader sees it: its figures at present (or at the slide's date), and what they speak of.
 
     `box` is the lon/lat box of what the slide is about; None where it has a view of its own or shows the whole.
+    `area` is the town or grid that it is about (EPSG:4326).
     """
 
     slide: Slide
@@ -54,6 +55,7 @@ class Shown:
     figures: tuple[Figure, ...]
     box: tuple[float, float, float, float] | None
     subtitle: str = ""
+    area: shapely.Geometry | None = None
 
 
 class Tour(Enum):
@@ -117,7 +119,7 @@ def create(district: District, user: User, title: str, slides: Sequence[Any] = (
     now, name = district.clock(), user.username
     made = StoredStory(
         str(uuid.uuid4()), checked_words(title, "汇报标题", most=100, is_required=True),
-        [one.document() for one in _checked(district, user, slides)], 1, name, now, name, now,
+        [one.document() for one in checked(district, slides)], 1, name, now, name, now,
     )  # fmt: skip
     with district.database.write() as connection:
         stored.add(connection, made)
@@ -144,9 +146,7 @@ def save(
     changed = replace(
         found,
         title=found.title if title is None else checked_words(title, "汇报标题", most=100, is_required=True),
-        slides=found.slides
-        if slides is None
-        else [one.document() for one in _checked(district, user, slides)],
+        slides=found.slides if slides is None else [one.document() for one in checked(district, slides)],
         revision=base + 1,
         updated_by=user.username,
         updated_at=district.clock(),
@@ -237,8 +237,8 @@ def _own(district: District, user: User, story_id: str) -> StoredStory:
     return found
 
 
-def _checked(district: District, user: User, slides: Sequence[Any]) -> tuple[Slide, ...]:
-    """Slides whose layers and figures exist."""
+def checked(district: District, slides: Sequence[Any]) -> tuple[Slide, ...]:
+    """Slides (or their JSON documents) whose layers and figures exist; raises NotFound, InvalidInput."""
     parsed = parse_slides(slides)
     keys = overview.FIGURE_KEYS
     for one in parsed:
@@ -295,7 +295,7 @@ def _shown(district: District, user: User, slide: Slide) -> tuple[Shown, tuple[F
     by_key = {one.key: one for one in card.figures}
     figures = tuple(by_key[key] for key in slide.figures if key in by_key) or card.figures
     box = shapely.bounds(card.geometry).tolist()
-    return Shown(slide, card.stamp, figures, box, card.officer or card.town), card.figures
+    return Shown(slide, card.stamp, figures, box, card.officer or card.town, card.geometry), card.figures
 
 
 def tour(

@@ -6,13 +6,14 @@ import streamlit as st
 
 from gridmap.domain.periods import PeriodKind
 from gridmap.domain.roles import Permission, User
-from gridmap.services import briefings, cards, jobs, names
+from gridmap.services import briefings, cards, jobs, names, stories
 from gridmap.services import district as districts
 from gridmap.services.district import District
 from gridmap.services.packs import shelf
 from gridmap.services.packs.requests import Atlas, PackFormat, PackRequest, Paper
 from gridmap.services.packs.shelf import Pack, PackFile, Started
 from gridmap.services.standing import TOWN
+from gridmap.services.stories import Story
 from gridmap.storage.jobs import JobState
 from gridmap.ui import gate, state, widgets
 from gridmap.ui.element_words import literal
@@ -78,9 +79,14 @@ def _order(user: User, district: District) -> None:
         "附平安通报", ["", *written], format_func=lambda one: written.get(one, "不附"),
         key="packs.briefing",
     )  # fmt: skip
-    is_empty = not has_overview and atlas in (None, Atlas.NONE)
+    told = {one.id: one.title for one in stories.list_stories(district, user) if one.slides}
+    story = st.selectbox(
+        "附汇报(一屏一页,前后对比为两页)", ["", *told], format_func=lambda one: told.get(one, "不附"),
+        key="packs.story",
+    )  # fmt: skip
+    is_empty = not has_overview and not story and atlas in (None, Atlas.NONE)
     if not formats or is_empty:
-        st.caption("请至少选择一种格式,以及总览或一种图册。")
+        st.caption("请至少选择一种格式,以及总览、汇报或一种图册。")
     if st.button(
         "开始制作",
         type="primary",
@@ -91,17 +97,30 @@ def _order(user: User, district: District) -> None:
         request = PackRequest(
             title=title, formats=tuple(formats), atlas=atlas or Atlas.NONE, has_overview=has_overview,
             paper=paper or Paper.A4, period=period or PeriodKind.MONTH, town=town or None, briefing=briefing or None,
+            story=story or None,
         )  # fmt: skip
         _begin(user, widgets.attempt(user, lambda: shelf.start(district, user, request)))
 
 
-def _begin(user: User, started: Started | None) -> None:
+def order_story(user: User, story: Story) -> None:
+    """Have a story's slides made as PDF and slides, and say where they will be."""
+    district = districts.running()
+    request = PackRequest(
+        title=story.title[:60], formats=(PackFormat.PDF, PackFormat.PPTX), has_overview=False, story=story.id
+    )
+    _begin(user, widgets.attempt(user, lambda: shelf.start(district, user, request)), is_elsewhere=True)
+
+
+def _begin(user: User, started: Started | None, *, is_elsewhere: bool = False) -> None:
     if started is None:
         return
     if started.job is not None:
         state.of(user).show.pack = started.job.id
+        if is_elsewhere:
+            state.of(user).notice = "正在后台制作,进度和文件见“材料包”。"
     else:
-        state.of(user).notice = "同样内容、同样数据的材料包今天已经做过,见右侧列表最上方。"
+        where = "“材料包”列表" if is_elsewhere else "右侧列表最上方"
+        state.of(user).notice = f"同样内容、同样数据的材料包今天已经做过,见{where}。"
     st.rerun()
 
 
@@ -131,8 +150,7 @@ def _follow(user: User) -> None:
 
 def _pack(user: User, district: District, one: Pack, maker: str) -> None:
     with st.container(border=True, key=f"pack_{one.id}"):
-        what = one.request.atlas.title if one.request.atlas is not Atlas.NONE else "总览"
-        st.markdown(f"**{literal(one.title)}** · {what} · {one.pages} 页")
+        st.markdown(f"**{literal(one.title)}** · {one.request.what} · {one.pages} 页")
         simulated = " · 模拟数据" if one.is_simulated else ""
         st.caption(
             f"数据时间 {time_words(one.data_at)} · 数据序号 {one.sequence} · {literal(maker)} 于 "

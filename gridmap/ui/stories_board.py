@@ -10,7 +10,7 @@ from gridmap.services import district as districts
 from gridmap.services.district import District
 from gridmap.services.standing import TOWN
 from gridmap.services.stories import Story, Tour
-from gridmap.ui import state, stories_editor, widgets
+from gridmap.ui import packs_board, state, stories_editor, widgets
 from gridmap.ui.element_words import literal
 from gridmap.ui.show_work import Play
 from gridmap.ui.words import time_words
@@ -56,6 +56,13 @@ def _story(user: User, district: District, one: Story, maker: str) -> None:
             ):
                 mine.play = Play(story=one.id)
                 st.rerun()
+            if user.may(Permission.EXPORT) and st.button(
+                "生成 PDF 和 PPT",
+                icon=":material/inventory_2:",
+                disabled=not one.slides,
+                key=f"stories.pack.{one.id}",
+            ):
+                packs_board.order_story(user, one)
             if one.may_change:
                 if st.button("编辑", key=f"stories.edit.{one.id}"):
                     mine.story = one.id

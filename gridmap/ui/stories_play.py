@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 import streamlit as st
 
-from gridmap.domain.freshness import CHINA, day_of, last_moment
-from gridmap.domain.periods import PeriodKind
+from gridmap.domain.periods import PeriodKind, day_words, moment_words
 from gridmap.domain.roles import User
-from gridmap.domain.scenarios import Add, Close, Move
 from gridmap.domain.stories import Compare, CompareKind, Slide
 from gridmap.errors import GridmapError
 from gridmap.maps.shell import FRAME_STYLE
-from gridmap.services import as_of, elements, scenarios, stories
+from gridmap.services import as_of, outlook, scenarios, stories
 from gridmap.services import district as districts
 from gridmap.services.district import District
 from gridmap.services.figures import Figure
 from gridmap.services.problems import chinese
-from gridmap.storage.elements import Query
 from gridmap.ui import scenes, state, widgets
 from gridmap.ui.show_work import Play
 
 _MODE = "present"
-_POINTS = "workstation"
 
 
 def play(user: User) -> None:
@@ -77,7 +72,7 @@ def slide_document(district: District, user: User, slide: Slide) -> dict[str, An
         "layers": list(slide.layers),
         "view": None if slide.view is None else slide.document()["view"],
         "at": None if slide.at is None else slide.at.isoformat(),
-        "date": "" if slide.at is None else f"截至 {_moment(slide.at)}",
+        "date": "" if slide.at is None else f"截至 {moment_words(slide.at)}",
         "focus": slide.document()["focus"],
         "figures": [],
         "box": None,
@@ -126,35 +121,20 @@ def compare_document(district: District, user: User, compare: Compare) -> dict[s
         return {
             "before": compare.before.isoformat(),
             "after": None if compare.after is None else compare.after.isoformat(),
-            "words": [_day(compare.before), "现在" if compare.after is None else _day(compare.after)],
+            "words": [
+                day_words(compare.before),
+                "现在" if compare.after is None else day_words(compare.after),
+            ],
         }
     try:
         one = scenarios.get(district, user, compare.scenario or "")
     except GridmapError as error:
         return {"problem": chinese(error)}
-    named = [change.id for change in one.changes if isinstance(change, Move | Close)]
-    points = {}
-    if named:
-        found = elements.find(district, user, Query(_POINTS, ids=named, is_retired=None), limit=len(named))
-        points = {point.id: point for point in found.elements}
-    changes = []
-    for change in one.changes:
-        if isinstance(change, Add):
-            changes.append({"kind": "add", "lon": change.lon, "lat": change.lat, "name": change.name})
-        elif isinstance(change, Move | Close) and change.id in points:
-            point = points[change.id]
-            here = (point.geometry.x, point.geometry.y)
-            kind = "move" if isinstance(change, Move) else "close"
-            lon, lat = (change.lon, change.lat) if isinstance(change, Move) else here
-            changes.append({"kind": kind, "lon": lon, "lat": lat, "from": list(here), "name": point.name})
+    changes = [
+        {
+            "kind": change.kind, "lon": change.place[0], "lat": change.place[1], "name": change.name,
+            "from": None if change.was is None else list(change.was),
+        }
+        for change in outlook.point_changes(district, user, one)
+    ]  # fmt: skip
     return {"changes": changes, "words": ["现状", f"方案:{one.name}"]}
-
-
-def _moment(at: datetime) -> str:
-    """The day, with the time of day where it is not the end of it."""
-    is_whole = at == last_moment(day_of(at))
-    return _day(at) if is_whole else f"{_day(at)} {at.astimezone(CHINA):%H:%M}"
-
-
-def _day(at: datetime) -> str:
-    return f"{at.astimezone(CHINA):%Y年%m月%d日}"

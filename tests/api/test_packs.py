@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gridmap.services import jobs
+from gridmap.services import jobs, stories
 from gridmap.services.packs import making
 from gridmap.services.packs.requests import parse_request
 from tests.support.district import ADMIN, VIEWER
@@ -40,6 +40,26 @@ def test_a_pack_is_asked_for_listed_fetched_and_dropped(world, monkeypatch) -> N
     assert admin.get(f"/api/packs/{pack['id']}/pdf").status_code == 404
     assert admin.delete(f"/api/packs/{pack['id']}").status_code == 204
     assert admin.get("/api/packs").json()["packs"] == []
+
+
+def test_a_pack_of_a_story_keeps_its_slides(world, monkeypatch) -> None:
+    asked = []
+
+    def noted(district, user, kind, title, parameters):
+        asked.append(parameters)
+        monkeypatch.undo()
+        return jobs.start(district, user, "pack", title, {**parameters, "formats": ["docx"]})
+
+    monkeypatch.setattr(jobs, "start", noted)
+    admin = world.client(ADMIN)
+    story = stories.create(world.district, ADMIN, "例会", [{"title": "第一页"}])
+    request = {"title": "例会", "has_overview": False, "story": story.id}
+    assert admin.post("/api/packs", json=request).status_code == 202
+    assert [one["title"] for one in asked[0]["slides"]] == ["第一页"]
+    answer = admin.post("/api/packs", json=request | {"story": "nothing"})
+    assert (answer.status_code, answer.json()["story"]) == (404, "nothing")
+    answer = admin.post("/api/packs", json={"has_overview": False, "slides": [{"title": ""}]})
+    assert answer.status_code == 422
 
 
 def test_a_pack_that_makes_no_sense_is_refused(world) -> None:

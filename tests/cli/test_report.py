@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,12 @@ from click.testing import CliRunner, Result
 from pypdf import PdfReader
 
 from gridmap.cli import root
+from gridmap.domain.stories import Slide
+from gridmap.services import stories
+from gridmap.services.district import assemble
+from gridmap.settings import load_settings
 from tests.support.clock import FakeClock
-from tests.support.leaders import populated
+from tests.support.leaders import PRESENTER, populated
 
 SECRET = "a secret of the tests"
 
@@ -50,6 +55,33 @@ def test_a_pack_comes_as_files_with_their_names(home: Path, tmp_path: Path) -> N
     assert all(Path(one["file"]).stat().st_size == one["bytes"] for one in found["files"])
     assert len(PdfReader(found["files"][0]["file"]).pages) == 5
     assert "例会" in Path(found["files"][0]["file"]).name
+
+
+def test_a_story_is_printed_slide_by_slide(home: Path, tmp_path: Path) -> None:
+    url = f"sqlite:///{home / 'district.gpkg'}"
+    with closing(
+        assemble(
+            load_settings({"GRIDMAP_HOME": str(home), "GRIDMAP_DATABASE_URL": url}, secret=SECRET.encode())
+        )
+    ) as district:
+        slides = [Slide("人口多少", figures=("people",)), Slide("站点多少", figures=("posts",))]
+        story = stories.create(district, PRESENTER, "例会", slides).id
+    named = run(home, "--to", tmp_path / "named", "--no-overview", "--story", "例会", "--json")
+    result = run(home, "--to", tmp_path / "by id", "--no-overview", "--story", story, "--json")
+    assert (named.exit_code, result.exit_code) == (0, 0), result.stderr
+    assert json.loads(named.stdout)["pages"] == 2
+    pages = PdfReader(json.loads(result.stdout)["files"][0]["file"]).pages
+    texts = ["".join(one.extract_text().split()) for one in pages]
+    assert len(texts) == 2
+    assert "人口多少" in texts[0] and "3,700人" in texts[0]  # noqa: PT018
+    assert "站点多少" in texts[1] and "6个" in texts[1]  # noqa: PT018
+
+
+def test_a_story_that_is_not_there_is_named(home: Path, tmp_path: Path) -> None:
+    result = run(home, "--to", tmp_path, "--story", "nothing")
+    assert result.exit_code == 1
+    assert "没有汇报“nothing”" in result.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_earlier_time_is_printed(home: Path, tmp_path: Path) -> None:

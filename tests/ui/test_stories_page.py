@@ -17,10 +17,13 @@ from streamlit.testing.v1 import AppTest
 from gridmap.domain.freshness import last_moment
 from gridmap.domain.roles import Role, User
 from gridmap.domain.stories import Compare, CompareKind, Focus, Slide, View
+from gridmap.errors import InvalidInput
 from gridmap.services import briefings, elements, overview, stories
 from gridmap.services.district import District
+from gridmap.services.packs.requests import PackRequest
+from gridmap.services.packs.shelf import Started
 from gridmap.services.stories import Story
-from gridmap.ui import scenes, slide_list, stories_play
+from gridmap.ui import packs_board, scenes, slide_list, stories_play
 from tests.support.clock import FakeClock
 from tests.support.district import ADMIN, VIEWER, element, put
 from tests.support.leaders import PRESENTER, populated
@@ -224,7 +227,7 @@ def test_personal_data_in_a_slide_is_refused_in_words(
 def test_others_take_a_copy_and_viewers_only_look(visit: Visit, store: District, story: Story) -> None:
     page = visit.sign_in("viewer").page("stories")
     assert "三页汇报" in "".join(one.value for one in page.markdown)
-    assert set(labels(page)) == {"放映", "开始巡览"}
+    assert set(labels(page)) == {"放映", "生成 PDF 和 PPT", "开始巡览"}
     page = visit.sign_in("analyst").page("stories")
     assert "编辑" not in labels(page)
     page = press(page, "另存一份")
@@ -305,6 +308,28 @@ def test_a_pack_needs_a_format_and_a_content(visit: Visit) -> None:
     page = fine(page.toggle(key="packs.overview").set_value(False).run())
     assert page.button(key="packs.start").disabled
     assert "请至少选择一种格式" in texts(page)
+
+
+def test_a_story_becomes_a_pack(
+    visit: Visit, store: District, story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def refused(district: District, user: User, request: PackRequest) -> Started:
+        asked.append(request)
+        raise InvalidInput("not now", zh="稍后再试。")
+
+    monkeypatch.setattr(packs_board.shelf, "start", refused)
+    page = visit.sign_in("viewer").page("stories")
+    page = fine(page.button(key=f"stories.pack.{story.id}").click().run())
+    assert "稍后再试" in page.error[0].value
+    page = opened(visit, "材料包")
+    page = fine(page.toggle(key="packs.overview").set_value(False).run())
+    page = fine(page.selectbox(key="packs.story").set_value(story.id).run())
+    page = fine(page.button(key="packs.start").click().run())
+    assert [(one.story, one.has_overview, [each.value for each in one.formats]) for one in asked] == [
+        (story.id, False, ["pdf", "pptx"]), (story.id, False, ["pdf"]),
+    ]  # fmt: skip
 
 
 def test_a_briefing_is_filled_edited_and_kept_by_a_presenter(visit: Visit, store: District) -> None:

@@ -15,72 +15,26 @@ import shapely
 from gridmap.domain.freshness import CHINA
 from gridmap.domain.privacy import MASKED_COUNT
 from gridmap.domain.roles import User
-from gridmap.services import briefings, cards, figures, overview, pictures, reach, standing
+from gridmap.services import briefings, cards, figures, overview, reach, standing
 from gridmap.services.cards import Card, PostCard
 from gridmap.services.district import District
 from gridmap.services.figures import Figure, Form, Ranking, Stamp
 from gridmap.services.overview import Overview
-from gridmap.services.packs.requests import Atlas, PackRequest, require_named
+from gridmap.services.packs import told
+from gridmap.services.packs.page import Chart, MapSpec, Page, Table
+from gridmap.services.packs.requests import Atlas, PackRequest, require_named, with_slides
 
+BEFORE = "较上期"
 _TOWNS_IN_CHART = 12
 _ROWS_ON_PAGE = 18
 _POST_REACH_DEGREES = 0.018
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
-    """A table: texts as shown, and for spreadsheets the values behind them (numbers, texts or None)."""
-
-    title: str
-    headers: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    values: tuple[tuple[Any, ...], ...]
-    formats: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Chart:
-    """A bar chart (`is_line` False) or lines over time; None values are left out."""
-
-    title: str
-    unit: str
-    categories: tuple[str, ...]
-    series: tuple[tuple[str, tuple[float | None, ...]], ...]
-    is_line: bool = False
-    form: Form = Form.COUNT
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class MapSpec:
-    """The map of a page: its box (None: the whole district), an outlined area, names written at every scale."""
-
-    box: pictures.Box | None = None
-    outline: tuple[shapely.Geometry, str] | None = None
-    reach: tuple[shapely.Geometry, str] | None = None
-    named: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Page:
-    """One page or slide."""
-
-    title: str
-    subtitle: str
-    stamp: Stamp
-    figures: tuple[Figure, ...] = ()
-    facts: tuple[tuple[str, str], ...] = ()
-    tables: tuple[Table, ...] = ()
-    charts: tuple[Chart, ...] = ()
-    map: MapSpec | None = None
-    paragraphs: tuple[str, ...] = ()
-    notes: str = ""
-    key: str = ""
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Contents:
-    """A pack's pages, made one at a time, and the tables of the whole for the workbook."""
+    """A pack's pages as `user` may see them, made one at a time, and the tables of the whole for the workbook."""
 
+    user: User
     request: PackRequest
     stamp: Stamp
     overview: Overview
@@ -92,17 +46,19 @@ class Contents:
     @property
     def count(self) -> int:
         """How many pages there will be."""
-        return len(self.stops) + (len(_overview_pages(self)) if self.request.has_overview else 0)
+        of_slides = sum(told.count(self.user, one) for one in self.request.slides)
+        return len(self.stops) + of_slides + (len(_overview_pages(self)) if self.request.has_overview else 0)
 
 
 def contents(district: District, user: User, request: PackRequest) -> Contents:
     """
-    The pack's outline: figures of the whole, and which towns, grids or points have a page.
+    The pack's outline: figures of the whole, the slides of its story, which towns, grids or points have a page.
 
     Raises
     ------
     PermissionDenied, NotFound, InvalidInput
     """
+    request = with_slides(district, user, request)
     require_named(district, user, request)
     whole = overview.overview(district, user, period=request.period, at=request.at)
     stops: list[tuple[str, str]] = []
@@ -116,7 +72,9 @@ def contents(district: District, user: User, request: PackRequest) -> Contents:
     if request.briefing:
         text = briefings.get(district, user, request.briefing).text
     names = standing.layer_state(district, "district", request.at).name
-    return Contents(request, whole.stamp, whole, tuple(stops), str(names[0]) if len(names) else "", text)
+    return Contents(
+        user, request, whole.stamp, whole, tuple(stops), str(names[0]) if len(names) else "", text
+    )
 
 
 def pages(district: District, user: User, outline: Contents) -> Iterator[Page]:
@@ -124,6 +82,8 @@ def pages(district: District, user: User, outline: Contents) -> Iterator[Page]:
     request = outline.request
     if request.has_overview:
         yield from _overview_pages(outline)
+    for number, slide in enumerate(request.slides, 1):
+        yield from told.pages(district, user, slide, number, at=request.at, stamp=outline.stamp)
     for key, _ in outline.stops:
         if request.atlas is Atlas.POINTS:
             post = cards.post_card(district, user, key, at=request.at)
@@ -227,11 +187,18 @@ def ranking_table(ranking: Ranking) -> Table:
 
 def figure_table(figures: Sequence[Figure], title: str = "主要指标") -> Table:
     """Headline figures with their change."""
+    # a scenario's figures are against today
+    is_mixed = any(one.against for one in figures)
+    changes = [
+        f"{one.against or BEFORE} {one.change_text}" if is_mixed and one.change_text else one.change_text
+        for one in figures
+    ]
     return Table(
-        title, ("指标", "数值", "单位", "较上期"),
-        tuple((one.title, one.text, one.unit, one.change_text or "–") for one in figures),
+        title, ("指标", "数值", "单位", "变化" if is_mixed else BEFORE),
+        tuple((one.title, one.text, one.unit, change or "–") for one, change in zip(figures, changes, strict=True)),
         tuple(
-            (one.title, MASKED_COUNT if one.is_hidden else one.value, one.unit, one.change_text) for one in figures
+            (one.title, MASKED_COUNT if one.is_hidden else one.value, one.unit, change)
+            for one, change in zip(figures, changes, strict=True)
         ),
         ("@", "", "@", "@"),
     )  # fmt: skip

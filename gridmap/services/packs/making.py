@@ -21,7 +21,8 @@ from gridmap.services import figures, pictures
 from gridmap.services.district import District
 from gridmap.services.job_worker import JobContext
 from gridmap.services.packs import contents
-from gridmap.services.packs.contents import Contents, Page
+from gridmap.services.packs.contents import Contents
+from gridmap.services.packs.page import Page
 from gridmap.services.packs.requests import PackFormat, PackRequest, Paper, parse_request
 from gridmap.settings import Settings
 from gridmap.storage import access_log
@@ -41,7 +42,7 @@ FILES = {
 }
 # Enough for print at the size that a map has on the page.
 _DPI = {Paper.A4: 150, Paper.A3: 120}
-_PNG_DPI = 150
+_PNG_DPI, _SMALL_DPI = 150, 110
 
 
 def folder_of(settings: Settings, pack_id: str) -> Path:
@@ -73,6 +74,7 @@ def make(
     tell = progress or (lambda share, message: None)
     tell(0.01, "正在汇总指标")
     outline = contents.contents(district, user, request)
+    request = outline.request
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     now = district.clock()
     writers = _Writers(district, user, outline, folder, pictures.watermark(user, now))
@@ -109,6 +111,7 @@ class _Writers:
         self.district, self.user, self.outline, self.folder = district, user, outline, folder
         self.request, self.watermark, self.maker = outline.request, watermark, pictures.maker(user)
         self.pages: list[Page] = []
+        self.pictures: dict[str, bytes] = {}
         self.pdf = self.slides = self.book = self.zip = None
         title = f"{outline.district_title} {self.request.title}".strip()
         common: dict[str, Any] = {
@@ -149,6 +152,8 @@ class _Writers:
             self.zip.writestr(name, self._poster(page))
         if PackFormat.HTML in self.request.formats:
             self.pages.append(page)
+            if page.map is not None and page.map.is_own:
+                self.pictures[page.key] = self._small(page)
 
     def finish(self) -> None:
         """End every file."""
@@ -161,8 +166,9 @@ class _Writers:
             from gridmap.services.packs import offline
 
             text = offline.page(
-                self.district, self.user, self.outline, self.pages, maker=self.maker, watermark=self.watermark
-            )
+                self.district, self.user, self.outline, self.pages, maker=self.maker, watermark=self.watermark,
+                pictures_of=self.pictures,
+            )  # fmt: skip
             (self.folder / FILES[PackFormat.HTML]).write_text(text, "utf-8")
 
     def _picture(self, page: Page) -> Image.Image:
@@ -184,6 +190,13 @@ class _Writers:
         )
         return stream.getvalue()
 
+    def _small(self, page: Page) -> bytes:
+        """The map for a file that has one map for all pages, where this page's shows another day or a scenario."""
+        stream = io.BytesIO()
+        request = pictures.Request(width_mm=180, height_mm=110, dpi=_SMALL_DPI, has_footer=False)
+        self._drawn(page, request).save(stream, "JPEG", quality=80)
+        return stream.getvalue()
+
     def _drawn(self, page: Page, request: pictures.Request) -> Image.Image:
         assert page.map is not None
         highlights = []
@@ -191,9 +204,11 @@ class _Writers:
             highlights.append(pictures.reach_highlight(*page.map.reach))
         if page.map.outline is not None:
             highlights.append(pictures.area_highlight(*page.map.outline))
+        highlights += pictures.change_highlights(page.map.marks)
         whole = replace(
-            request, box=page.map.box, layers=self.request.layers, at=self.request.at, named=page.map.named
-        )
+            request, box=page.map.box, layers=page.map.layers or self.request.layers,
+            at=page.map.at or self.request.at, named=page.map.named,
+        )  # fmt: skip
         found = pictures.picture(self.district, self.user, whole, stamp=page.stamp, highlights=highlights)
         return found.image
 

@@ -13,8 +13,9 @@ import html
 import json
 import mimetypes
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import folium
@@ -30,7 +31,8 @@ from gridmap.maps.painting import symbol_title
 from gridmap.services import pictures, standing
 from gridmap.services.district import District
 from gridmap.services.figures import SIMULATED, Figure
-from gridmap.services.packs.contents import Contents, Page, Table, grade_table, ranking_table
+from gridmap.services.packs.contents import BEFORE, Contents, grade_table, ranking_table
+from gridmap.services.packs.page import Page, Table
 
 _ASSETS = Path(__file__).resolve().parents[2] / "assets"
 _NAME = "gridmap_offline"
@@ -56,10 +58,19 @@ class ForeignReference(GridmapError):
 
 
 def page(
-    district: District, user: User, outline: Contents, pages: Sequence[Page], *, maker: str, watermark: str
+    district: District,
+    user: User,
+    outline: Contents,
+    pages: Sequence[Page],
+    *,
+    maker: str,
+    watermark: str,
+    pictures_of: Mapping[str, bytes] = MappingProxyType({}),
 ) -> str:
     """
     The HTML text.
+
+    `pictures_of` are JPEG pictures by the key of the page that they stand in: maps of another day or a scenario.
 
     Raises
     ------
@@ -84,7 +95,7 @@ def page(
     folium.LayerControl(collapsed=True).add_to(chart)
     root = chart.get_root()
     root.title = outline.request.title
-    root.html.add_child(folium.Element(_raw(_panel(outline, pages, legend, maker, watermark))))
+    root.html.add_child(folium.Element(_raw(_panel(outline, pages, legend, maker, watermark, pictures_of))))
     text = _inlined(root.render())
     text = text.replace("</head>", f"<style>{_style(text)}</style></head>", 1)
     # after folium's own script, which stands at the very end
@@ -202,7 +213,12 @@ def _svg(symbol: Symbol, size: float) -> str:
 
 
 def _panel(
-    outline: Contents, pages: Sequence[Page], legend: Sequence[str], maker: str, watermark: str
+    outline: Contents,
+    pages: Sequence[Page],
+    legend: Sequence[str],
+    maker: str,
+    watermark: str,
+    pictures_of: Mapping[str, bytes],
 ) -> str:
     whole, name = outline.overview, f"{outline.district_title} {outline.request.title}".strip()
     parts = [f"<h1>{html.escape(name)}</h1>"]
@@ -212,7 +228,11 @@ def _panel(
     parts.append(_tiles(whole.figures))
     parts += [_table(grade_table(whole)), _table(ranking_table(whole.towns))]
     parts.append(f'<h2>图例</h2><div class="legend">{"".join(legend)}</div>')
-    parts += [_details(one) for one in pages if one.map is not None and one.map.box is not None]
+    parts += [
+        _details(one, pictures_of.get(one.key))
+        for one in pages
+        if one.map is not None and one.map.box is not None
+    ]
     parts.append(f'<p class="faint">{html.escape(outline.stamp.text)}</p>')
     parts.append(f'<p class="faint">制作:{html.escape(maker)}<br>{html.escape(watermark)}</p>')
     return f'<aside id="panel">{"".join(parts)}</aside><div id="water">{html.escape(watermark)}</div>'
@@ -221,7 +241,11 @@ def _panel(
 def _tiles(figures: Sequence[Figure]) -> str:
     cells = []
     for one in figures:
-        change = f"<small>较上期 {html.escape(one.change_text)}</small>" if one.change_text else ""
+        change = (
+            f"<small>{one.against or BEFORE} {html.escape(one.change_text)}</small>"
+            if one.change_text
+            else ""
+        )
         unit = html.escape(one.unit) if one.value is not None else ""
         cells.append(
             f"<div><span>{html.escape(one.title)}</span><b>{html.escape(one.text)}{unit}</b>{change}</div>"
@@ -239,15 +263,21 @@ def _table(table: Table) -> str:
     )
 
 
-def _details(one: Page) -> str:
+def _details(one: Page, picture: bytes | None) -> str:
     assert one.map is not None
     box = json.dumps(one.map.box)
+    words = "".join(f"<p>{html.escape(line)}</p>" for line in one.text.splitlines())
+    if picture is not None:
+        data = base64.b64encode(picture).decode()
+        words += f'<img alt="{html.escape(one.title)}" src="data:image/jpeg;base64,{data}">'
+    if one.text or picture is not None:
+        words = f'<p class="faint">{html.escape(one.subtitle)}</p>{words}'
     facts = "".join(
         f"<tr><th>{html.escape(name)}</th><td>{html.escape(words)}</td></tr>" for name, words in one.facts
     )
     tables = "".join(_table(table) for table in one.tables)
     return (
-        f'<details data-box="{html.escape(box)}"><summary>{html.escape(one.title)}</summary>{_tiles(one.figures)}'
+        f'<details data-box="{html.escape(box)}"><summary>{html.escape(one.title)}</summary>{words}{_tiles(one.figures)}'
         f"<table>{facts}</table>{tables}</details>"
     )
 
@@ -287,7 +317,7 @@ def _style(text: str) -> str:
         ".tiles { display: grid; grid-template-columns: 1fr 1fr; gap: 6px; margin: 8px 0; }"
         ".tiles div { background: #f4f6f9; padding: 6px 8px; display: flex; flex-direction: column; }"
         ".tiles b { font-size: 17px; } .scroll { overflow-x: auto; } table { border-collapse: collapse; width: 100%; }"
-        "th, td { border-bottom: 1px solid #e6e9ee; padding: 3px 5px; text-align: left; white-space: nowrap; "
+        "details img { width: 100%; border: 1px solid #c9ced6; } th, td { border-bottom: 1px solid #e6e9ee; padding: 3px 5px; text-align: left; white-space: nowrap; "
         "font-size: 12px; } details { border-top: 1px solid #c9ced6; padding: 6px 0; } summary { cursor: pointer; "
         "font-weight: bold; } #water { position: fixed; left: 6%; top: 46%; transform: rotate(-24deg); opacity: .12; "
         "font-size: 34px; pointer-events: none; z-index: 900; }"

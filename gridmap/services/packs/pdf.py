@@ -17,7 +17,8 @@ from reportlab.pdfgen.canvas import Canvas
 
 from gridmap.maps.fonts import font_file, printable
 from gridmap.services.figures import SIMULATED, Figure, Form
-from gridmap.services.packs.contents import Chart, Page, Table
+from gridmap.services.packs.contents import BEFORE
+from gridmap.services.packs.page import Chart, Page, Table
 from gridmap.services.packs.requests import Paper
 
 # Plain binary streams: the text form costs a second a page and a quarter of the size.
@@ -34,6 +35,7 @@ _GOOD, _BAD, _BLUE, _ALERT = (
 )
 _MARGIN, _HEAD, _FOOT, _GAP = 10.0, 16.0, 9.0, 5.0
 # The share of the width that a map takes where something stands beside it.
+_MOST_LARGE = 5
 _MAP_SHARE = 0.665
 
 
@@ -175,7 +177,13 @@ class PdfWriter:
 
     def _column(self, page: Page, frame: Frame) -> None:
         """Figures, facts and tables beside a map, as far as there is room."""
-        y = self._tiles(page.figures, frame)
+        y = frame.y
+        if page.text:
+            y = self._paragraphs(page.text.splitlines(), Frame(frame.x, y - 2, frame.width, frame.height))
+        # large where nothing else needs the room
+        is_alone = not (page.facts or page.tables) and len(page.figures) <= _MOST_LARGE
+        below = Frame(frame.x, y, frame.width, frame.y + frame.height - y)
+        y = self._large_tiles(page.figures, below) if is_alone else self._tiles(page.figures, below)
         for title, words in page.facts:
             if y + 6 > frame.y + frame.height:
                 return
@@ -195,15 +203,28 @@ class PdfWriter:
         for number, figure in enumerate(figures):
             row, column = divmod(number, 2)
             x, y = frame.x + column * (width + 3), frame.y + row * (height + 2)
-            self.box(Frame(x, y, width, height), fill=HexColor("#f4f6f9"))
-            self.text(x + 2.5, y + 4.8, figure.title, 8, color=_FAINT, most=width - 5)
-            self.text(x + 2.5, y + 11.2, f"{figure.text}{_tail(figure)}", 13, is_bold=True, most=width - 5)
-            better = figure.is_better
-            color = _FAINT if better is None else _GOOD if better else _BAD
-            change = figure.change_text
-            self.text(x + 2.5, y + 15, f"较上期 {change}" if change else "", 6.5, color=color, most=width - 5)
+            self._tile(figure, Frame(x, y, width, height), 1.0)
         rows = (len(figures) + 1) // 2
         return frame.y + rows * (height + 2) + (1 if rows else 0)
+
+    def _large_tiles(self, figures: Sequence[Figure], frame: Frame) -> float:
+        """Figures below one another, to be read across a table; the position below them."""
+        height = 27.0
+        for number, figure in enumerate(figures):
+            place = Frame(frame.x, frame.y + number * (height + 2.5), frame.width, height)
+            self._tile(figure, place, 1.7)
+        return frame.y + len(figures) * (height + 2.5)
+
+    def _tile(self, figure: Figure, frame: Frame, scale: float) -> None:
+        left, most, better = frame.x + 2.5 * scale, frame.width - 5 * scale, figure.is_better
+        color = _FAINT if better is None else _GOOD if better else _BAD
+        change = f"{figure.against or BEFORE} {figure.change_text}" if figure.change_text else ""
+        self.box(frame, fill=HexColor("#f4f6f9"))
+        self.text(left, frame.y + 4.8 * scale, figure.title, 8 * scale, color=_FAINT, most=most)
+        self.text(
+            left, frame.y + 11.2 * scale, f"{figure.text}{_tail(figure)}", 13 * scale, is_bold=True, most=most
+        )
+        self.text(left, frame.y + 15 * scale, change, 6.5 * scale, color=color, most=most)
 
     def _wide(self, page: Page, frame: Frame) -> None:
         """Charts in a row above tables, or paragraphs, over the whole page."""
@@ -221,15 +242,17 @@ class PdfWriter:
         for table in page.tables:
             y = self.table(table, Frame(frame.x, y, frame.width, frame.y + frame.height - y), size=8) + 3
 
-    def _paragraphs(self, paragraphs: Sequence[str], frame: Frame) -> None:
+    def _paragraphs(self, paragraphs: Sequence[str], frame: Frame) -> float:
+        """Lines from the top of a frame, as many as fit; the position below them."""
         y, size = frame.y + 6, 11.0
         for paragraph in paragraphs:
             for line in _wrapped(printable(paragraph), _REGULAR, size, frame.width * MM):
                 if y > frame.y + frame.height:
-                    return
+                    return y
                 self.text(frame.x, y, line, size)
                 y += 6.6
             y += 2
+        return y - 4
 
     # --- tables and charts
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum
 from typing import Any
@@ -10,9 +10,9 @@ from typing import Any
 from gridmap.domain.elements import parse_time
 from gridmap.domain.periods import PeriodKind
 from gridmap.domain.roles import User
-from gridmap.domain.stories import checked_words
+from gridmap.domain.stories import Slide, checked_words, parse_slides
 from gridmap.errors import InvalidInput
-from gridmap.services import briefings, cards, pictures
+from gridmap.services import briefings, cards, pictures, stories
 from gridmap.services.district import District
 
 
@@ -72,6 +72,8 @@ class PackRequest:
 
     `has_overview` puts the district's pages first; `town` (a code) leaves only what lies in it in the atlas;
     `layers` of None are those that the map shows at first; `at` is the date of everything (None: now).
+    `slides` have a page each after the overview, or two where they compare; those of the story `story`, where
+    only that is given, as they are when the pack is begun.
     """
 
     title: str = "网格总览"
@@ -83,7 +85,16 @@ class PackRequest:
     town: str | None = None
     layers: tuple[str, ...] | None = None
     briefing: str | None = None
+    story: str | None = None
+    slides: tuple[Slide, ...] = ()
     at: datetime | None = None
+
+    @property
+    def what(self) -> str:
+        """In a word or two what the pack is, for lists."""
+        if self.atlas is not Atlas.NONE:
+            return self.atlas.title
+        return "汇报" if self.story or self.slides else "总览"
 
     def document(self) -> dict[str, Any]:
         """The request as JSON values, as `parse_request` reads it."""
@@ -97,6 +108,8 @@ class PackRequest:
             "town": self.town,
             "layers": None if self.layers is None else list(self.layers),
             "briefing": self.briefing,
+            "story": self.story,
+            "slides": [one.document() for one in self.slides],
             "at": None if self.at is None else self.at.isoformat(),
         }
 
@@ -121,15 +134,33 @@ def parse_request(document: dict[str, Any]) -> PackRequest:
             town=_text(document.get("town")),
             layers=_layers(document.get("layers")),
             briefing=_text(document.get("briefing")),
+            story=_text(document.get("story")),
+            slides=parse_slides(document.get("slides") or ()),
             at=None if at is None else parse_time(at),
         )
     except (ValueError, TypeError, OverflowError) as error:
         if isinstance(error, InvalidInput):
             raise
         raise InvalidInput(f"not a pack: {error}", zh="材料包的选项有误,请重新选择。") from error
-    if not request.has_overview and request.atlas is Atlas.NONE:
-        raise InvalidInput("the pack would be empty", zh="请至少选择总览或一种分页。")
+    if not (request.has_overview or request.story or request.slides) and request.atlas is Atlas.NONE:
+        raise InvalidInput("the pack would be empty", zh="请至少选择总览、一份汇报或一种分页。")
     return request
+
+
+def with_slides(district: District, user: User, request: PackRequest) -> PackRequest:
+    """
+    The request with the slides of its story as they are now, so that it can be met again when the story has changed.
+
+    Raises
+    ------
+    NotFound (no such story), InvalidInput (it has no slides)
+    """
+    if request.story is None or request.slides:
+        return request
+    slides = stories.get(district, user, request.story).slides
+    if not slides:
+        raise InvalidInput(f"story {request.story} has no slides", zh="这份汇报还没有页面,请先添加页面。")
+    return replace(request, slides=slides)
 
 
 def _flag(value: Any) -> bool:
@@ -158,13 +189,14 @@ def require_named(district: District, user: User, request: PackRequest) -> None:
 
     Raises
     ------
-    NotFound (no such layer, town or briefing), PermissionDenied
+    NotFound (no such layer, town or briefing, also on a slide), PermissionDenied
     InvalidInput
-        A town without an atlas: the overview is always the whole district's.
+        A slide with a figure that does not exist. A town without an atlas: the overview is always the whole district's.
     """
     pictures.shown_layers(district, user, request.layers)
     if request.briefing:
         briefings.get(district, user, request.briefing)
+    stories.checked(district, request.slides)
     if request.town is None:
         return
     cards.require_town(district, request.town, at=request.at)

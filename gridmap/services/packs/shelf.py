@@ -15,7 +15,13 @@ from gridmap.services import access, figures, jobs, overview
 from gridmap.services.district import District
 from gridmap.services.jobs import Job
 from gridmap.services.packs import making
-from gridmap.services.packs.requests import PackFormat, PackRequest, parse_request, require_named
+from gridmap.services.packs.requests import (
+    PackFormat,
+    PackRequest,
+    parse_request,
+    require_named,
+    with_slides,
+)
 from gridmap.storage import access_log
 from gridmap.storage import packs as stored
 from gridmap.storage.packs import StoredPack
@@ -80,12 +86,13 @@ def start(district: District, user: User, request: PackRequest | Mapping[str, An
     Raises
     ------
     PermissionDenied (also for a past date without the right to see history), InvalidInput
-    NotFound (no such layer, town or briefing)
+    NotFound (no such layer, town, briefing or story)
     """
     wanted = parse_request(request.document() if isinstance(request, PackRequest) else dict(request))
     access.require(district, user, Permission.EXPORT, "pack")
     if wanted.at is not None:
         access.require(district, user, Permission.VIEW_HISTORY, "pack")
+    wanted = with_slides(district, user, wanted)
     require_named(district, user, wanted)
     return _start(district, user, wanted)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,8 @@ from pptx.oxml.ns import qn
 from pptx.util import Emu, Mm, Pt
 
 from gridmap.services.figures import SIMULATED, Form
-from gridmap.services.packs.contents import Chart, Page, Table, figure_table
+from gridmap.services.packs.contents import figure_table
+from gridmap.services.packs.page import Chart, Page, Table
 
 # Slides take the reader's own fonts; this one is on every office machine, and PowerPoint replaces it elsewhere.
 FONT = "Microsoft YaHei"
@@ -105,6 +107,8 @@ class SlideWriter:
         if page.paragraphs:
             self._paragraphs(slide, page.paragraphs)
             return
+        if page.text:
+            y += self._beside(slide, page.text, left, y, width) + 4
         if page.charts:
             each = (width - 5 * (len(page.charts) - 1)) / len(page.charts)
             below = _height(page.tables[:1], 5.9) + 3 if page.tables else 0.0
@@ -146,6 +150,16 @@ class SlideWriter:
         paragraph.alignment = align
         _run(paragraph, words, size, is_bold=is_bold, color=color)
         return box
+
+    def _beside(self, slide: Any, words: str, x: float, y: float, width: float) -> float:
+        """What a slide says beside its map; the height that it takes."""
+        size, line = 14.0, 14.0 * _POINT_MM * 1.45
+        height = line * sum(
+            math.ceil(_em(one) * size * _POINT_MM / (width * 0.96)) for one in words.splitlines()
+        )
+        box = self._text(slide, words, x, y, width, height, size=size, name="说明")
+        box.text_frame.vertical_anchor = MSO_ANCHOR.TOP
+        return height
 
     def _paragraphs(self, slide: Any, paragraphs: Sequence[str]) -> None:
         box = slide.shapes.add_textbox(Mm(_MARGIN), Mm(_TOP), Mm(WIDTH_MM - 2 * _MARGIN), Mm(HEIGHT_MM - 34))

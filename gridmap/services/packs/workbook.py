@@ -11,15 +11,8 @@ from openpyxl.cell import WriteOnlyCell
 from openpyxl.styles import Alignment, Font, PatternFill
 
 from gridmap.services.figures import SIMULATED, Figure
-from gridmap.services.packs.contents import (
-    Contents,
-    Page,
-    Table,
-    change_table,
-    figure_table,
-    grade_table,
-    ranking_table,
-)
+from gridmap.services.packs.contents import Contents, change_table, figure_table, grade_table, ranking_table
+from gridmap.services.packs.page import Page, Table
 
 _HEAD = PatternFill("solid", fgColor="1F4E9D")
 _MOST_WIDTH = 42
