@@ -50,6 +50,11 @@ class PointChange:
         return {"add": "新增", "move": "迁移", "close": "裁撤"}[self.kind]
 
 
+def called(scenario: Scenario) -> str:
+    """A scenario beside 现状: by its name, told to be a 方案 where the name does not say so."""
+    return scenario.name if "方案" in scenario.name else f"方案:{scenario.name}"
+
+
 def point_changes(district: District, user: User, scenario: Scenario) -> list[PointChange]:
     """What a scenario changes among the points, for a map; a point that is gone meanwhile is left out."""
     named = [one.id for one in scenario.changes if isinstance(one, Move | Close)]

@@ -137,4 +137,4 @@ def compare_document(district: District, user: User, compare: Compare) -> dict[s
         }
         for change in outlook.point_changes(district, user, one)
     ]  # fmt: skip
-    return {"changes": changes, "words": ["现状", f"方案:{one.name}"]}
+    return {"changes": changes, "words": ["现状", outlook.called(one)]}

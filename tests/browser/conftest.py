@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -23,10 +24,16 @@ DESKTOP = {"width": 1440, "height": 900}
 TABLET = {"width": 1024, "height": 768}
 
 
+# How Playwright says that something did not come in time: what a busy machine can make of a page that is right.
+NOT_IN_TIME = [r"^TimeoutError: ", r"^AssertionError: (Locator|Page) "]
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "tests/browser/" in item.path.as_posix():
             item.add_marker(pytest.mark.browser)
+            if "CI" in os.environ:
+                item.add_marker(pytest.mark.flaky(reruns=1, only_rerun=NOT_IN_TIME))
 
 
 # Not for the whole session: while Playwright runs, its event loop occupies the thread, and a test elsewhere

@@ -70,7 +70,7 @@ def _scenario_page(district: District, user: User, slide: Slide, key: str, stamp
         return _page(district, user, replace(slide, compare=None), key, stamp, words=chinese(error))
     marks = tuple(outlook.point_changes(district, user, one))
     # a slide that is called as its scenario needs no second name
-    words = "方案" if one.name in slide.title else f"方案:{one.name}"
+    words = "方案" if one.name in slide.title else outlook.called(one)
     return _page(district, user, slide, key, stamp, words=words, marks=marks)
 
 
