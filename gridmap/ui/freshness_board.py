@@ -183,9 +183,11 @@ def _list(district: District, user: User, board: Board, asked: _Asked) -> None:
     ticked = []
     with lines:
         called = names.of(district, [one.verified_by for one in present.values()])
+        grids = {one.key: one.title for one in board.by_grid}
         for one in shown:
             found = present[one.element_id]
-            about = _about(one, called.get(found.verified_by or "", ""))
+            grid = grids.get(one.grid_code) or one.grid_code if one.grid_code else "不在网格内"
+            about = _about(one, grid, called.get(found.verified_by or "", ""))
             if _line(district, user, one, found, about, is_mine=one.element_id in is_mine):
                 ticked.append(found)
     with above:
@@ -226,7 +228,7 @@ def _line(district: District, user: User, due: Due, present: Element, about: str
     return is_ticked and is_mine
 
 
-def _about(due: Due, verified_by: str) -> str:
+def _about(due: Due, grid: str, verified_by: str) -> str:
     if due.days_over is None:
         mark, words = "gm-bad", "从未核实"
     elif due.days_over > 0:
@@ -237,7 +239,7 @@ def _about(due: Due, verified_by: str) -> str:
         part
         for part in (
             due.layer_title,
-            due.grid_code or "不在网格内",
+            grid,
             due.officer,
             f"上次核实:{verified_by}" if verified_by else "",
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from itertools import count
 
@@ -53,6 +54,10 @@ def test_the_board_lists_what_was_never_verified_and_its_rules(visit: Visit, sta
     assert "从未核实" in shown
     assert "第 31 天起逾期" in shown
     assert any(station.name in one.label for one in page.checkbox)
+    # the grid by its name, as people call it
+    abouts = re.findall(r'class="gm-about">([^<]*)<', shown)
+    assert "西镇一格" in {about.split(" · ")[1] for about in abouts}
+    assert not any(SOUTH in about for about in abouts)
 
 
 def test_one_click_confirms_an_element_as_it_is(visit: Visit, store: District, station: Element) -> None:
