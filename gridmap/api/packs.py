@@ -62,7 +62,8 @@ def _document(call: Call, pack: Pack, called: dict[str, str]) -> dict[str, Any]:
     return {
         "id": pack.id,
         "title": pack.title,
-        "request": pack.request.document(),
+        # the slides are the story's; a list of packs need not repeat them
+        "request": {name: one for name, one in pack.request.document().items() if name != "slides"},
         "data_time": time_text(pack.data_at),
         "sequence": pack.sequence,
         "is_simulated": pack.is_simulated,

@@ -6,6 +6,7 @@ A slide names figures and never holds their values: whoever presents it sees tho
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +18,9 @@ from gridmap.domain.elements import parse_time, time_text
 from gridmap.domain.periods import PeriodKind
 from gridmap.domain.privacy import find_personal_data
 from gridmap.errors import InvalidInput
+
+# C0 and C1 but tab and line feed, lone surrogates, and what is no character at all: no file format takes them.
+_UNSEEN = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
 MOST_SLIDES = 500
 MOST_TEXT = 500
@@ -111,13 +115,19 @@ def checked_words(text: Any, what: str, *, most: int = MOST_TEXT, is_required: b
     Raises
     ------
     InvalidInput
-        Not a text, empty where it may not be, too long, or with personal data in it.
+        Not a text, empty where it may not be, too long, with characters that cannot be seen, or with personal
+        data in it.
     """
-    words = text.strip() if isinstance(text, str) else ""
+    # a presentation's own line break, and those of other systems
+    words = re.sub(r"\r\n?|[\x0b\x0c\x85\u2028\u2029]", "\n", text).strip() if isinstance(text, str) else ""
     if not isinstance(text, str) or (is_required and not words):
         raise InvalidInput(f"{what} must be a text that is not empty", zh=f"{what}不能为空。")
     if len(words) > most:
         raise InvalidInput(f"{what} is longer than {most} characters", zh=f"{what}不能超过 {most} 字。")
+    if _UNSEEN.search(words):
+        raise InvalidInput(
+            f"{what} holds control characters", zh=f"{what}中有不可见的控制字符,请删除后再保存。"
+        )
     found = find_personal_data(words)
     if found:
         raise InvalidInput(

@@ -24,6 +24,8 @@ from gridmap.storage import stories as stored
 from gridmap.storage.stories import StoredStory
 
 TOUR_FIGURES = ("people", "covered_share", "overdue", "open_risks")
+PAST_CLOSED = "您没有查看历史的权限,指标截至该日,地图为现在的状态。"
+COMPARE_CLOSED = "您没有查看历史的权限,不能前后对比。"
 _TOUR_TEXT = "自动巡览"
 
 

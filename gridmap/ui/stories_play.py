@@ -90,7 +90,7 @@ def slide_document(district: District, user: User, slide: Slide) -> dict[str, An
         "stamp": shown.stamp.text,
     }
     if slide.at is not None and not as_of.may_look(user):
-        found |= {"at": None, "subtitle": "您没有查看历史的权限,指标截至该日,地图为现在的状态。"}
+        found |= {"at": None, "subtitle": stories.PAST_CLOSED}
     return found
 
 
@@ -116,7 +116,7 @@ def compare_document(district: District, user: User, compare: Compare) -> dict[s
     """The two sides for the map's script; `problem` instead where this user may not see them."""
     if compare.kind is CompareKind.DATES:
         if not as_of.may_look(user):
-            return {"problem": "您没有查看历史的权限,不能前后对比。"}
+            return {"problem": stories.COMPARE_CLOSED}
         assert compare.before is not None
         return {
             "before": compare.before.isoformat(),

@@ -7,7 +7,7 @@ Every format is made from these pages, so that a number is the same wherever it 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import shapely
@@ -46,7 +46,7 @@ class Contents:
     @property
     def count(self) -> int:
         """How many pages there will be."""
-        of_slides = sum(told.count(self.user, one) for one in self.request.slides)
+        of_slides = sum(told.count(self.user, one, at=self.request.at) for one in self.request.slides)
         return len(self.stops) + of_slides + (len(_overview_pages(self)) if self.request.has_overview else 0)
 
 
@@ -81,16 +81,21 @@ def pages(district: District, user: User, outline: Contents) -> Iterator[Page]:
     """The pages in order; each is made when it is asked for."""
     request = outline.request
     if request.has_overview:
-        yield from _overview_pages(outline)
+        yield from (_dated(one, request) for one in _overview_pages(outline))
     for number, slide in enumerate(request.slides, 1):
         yield from told.pages(district, user, slide, number, at=request.at, stamp=outline.stamp)
     for key, _ in outline.stops:
         if request.atlas is Atlas.POINTS:
             post = cards.post_card(district, user, key, at=request.at)
-            yield post_page(post, reach.shape(district, key, at=request.at))
+            yield _dated(post_page(post, reach.shape(district, key, at=request.at)), request)
         else:
             card = cards.card(district, user, request.atlas.value, key, period=request.period, at=request.at)
-            yield card_page(card)
+            yield _dated(card_page(card), request)
+
+
+def _dated(page: Page, request: PackRequest) -> Page:
+    """The page with the pack's date on its map."""
+    return page if page.map is None else replace(page, map=replace(page.map, at=request.at))
 
 
 # --- the district -----------------------------------------------------------------------------------------

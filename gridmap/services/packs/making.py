@@ -25,7 +25,7 @@ from gridmap.services.packs.contents import Contents
 from gridmap.services.packs.page import Page
 from gridmap.services.packs.requests import PackFormat, PackRequest, Paper, parse_request
 from gridmap.settings import Settings
-from gridmap.storage import access_log
+from gridmap.storage import access_log, scenarios
 from gridmap.storage import packs as stored
 from gridmap.storage.packs import StoredPack
 
@@ -53,10 +53,16 @@ def folder_of(settings: Settings, pack_id: str) -> Path:
 def key_of(district: District, user: User, request: PackRequest, sequence: int) -> str:
     """
     What two packs share that say the same: request, data, day, masking scope and, for the watermark, the maker.
+
+    Scenarios are no part of the data: those that slides compare with count by their revision.
     """
+    slides = [one.document() | {"id": None} for one in request.slides]
+    compared = {one.compare.scenario for one in request.slides if one.compare and one.compare.scenario}
+    with district.database.read() as connection:
+        found = [scenarios.get(connection, one) for one in sorted(compared)]
     facts = [
-        {**request.document(), "formats": sorted(one.value for one in request.formats)},
-        sequence, day_of(district.clock()).isoformat(), figures.scope_of(user).value, user.username,
+        {**request.document(), "formats": sorted(one.value for one in request.formats), "slides": slides},
+        [(one.id, one.revision) for one in found if one is not None], sequence, day_of(district.clock()).isoformat(), figures.scope_of(user).value, user.username,
     ]  # fmt: skip
     return hashlib.sha256(json.dumps(facts, ensure_ascii=False, sort_keys=True).encode()).hexdigest()
 
@@ -111,7 +117,7 @@ class _Writers:
         self.district, self.user, self.outline, self.folder = district, user, outline, folder
         self.request, self.watermark, self.maker = outline.request, watermark, pictures.maker(user)
         self.pages: list[Page] = []
-        self.pictures: dict[str, bytes] = {}
+        self.pictures: dict[str, Path] = {}
         self.pdf = self.slides = self.book = self.zip = None
         title = f"{outline.district_title} {self.request.title}".strip()
         common: dict[str, Any] = {
@@ -121,15 +127,17 @@ class _Writers:
             "count": outline.count,
         }
         formats = self.request.formats
+        # where to look for what has no room on a page
+        printed = common | {"rest": "见工作簿" if PackFormat.XLSX in formats else "此处从略"}
         # each library is loaded only where its format is asked for
         if PackFormat.PDF in formats:
             from gridmap.services.packs.pdf import PdfWriter
 
-            self.pdf = PdfWriter(folder / FILES[PackFormat.PDF], self.request.paper, **common)
+            self.pdf = PdfWriter(folder / FILES[PackFormat.PDF], self.request.paper, **printed)
         if PackFormat.PPTX in formats:
             from gridmap.services.packs.slides import SlideWriter
 
-            self.slides = SlideWriter(folder / FILES[PackFormat.PPTX], **common)
+            self.slides = SlideWriter(folder / FILES[PackFormat.PPTX], **printed)
         if PackFormat.XLSX in formats:
             from gridmap.services.packs.workbook import WorkbookWriter
 
@@ -165,11 +173,12 @@ class _Writers:
         if PackFormat.HTML in self.request.formats:
             from gridmap.services.packs import offline
 
-            text = offline.page(
-                self.district, self.user, self.outline, self.pages, maker=self.maker, watermark=self.watermark,
-                pictures_of=self.pictures,
+            offline.write(
+                self.folder / FILES[PackFormat.HTML], self.district, self.user, self.outline, self.pages,
+                maker=self.maker, watermark=self.watermark, pictures_of=self.pictures,
             )  # fmt: skip
-            (self.folder / FILES[PackFormat.HTML]).write_text(text, "utf-8")
+            for one in self.pictures.values():
+                one.unlink()
 
     def _picture(self, page: Page) -> Image.Image:
         from gridmap.services.packs.pdf import map_frame
@@ -190,12 +199,12 @@ class _Writers:
         )
         return stream.getvalue()
 
-    def _small(self, page: Page) -> bytes:
-        """The map for a file that has one map for all pages, where this page's shows another day or a scenario."""
-        stream = io.BytesIO()
+    def _small(self, page: Page) -> Path:
+        """The map as a file, for the web page, whose own map is the same for all pages."""
+        target = self.folder / f"picture-{len(self.pictures)}.jpg"
         request = pictures.Request(width_mm=180, height_mm=110, dpi=_SMALL_DPI, has_footer=False)
-        self._drawn(page, request).save(stream, "JPEG", quality=80)
-        return stream.getvalue()
+        self._drawn(page, request).save(target, "JPEG", quality=80)
+        return target
 
     def _drawn(self, page: Page, request: pictures.Request) -> Image.Image:
         assert page.map is not None
@@ -206,8 +215,8 @@ class _Writers:
             highlights.append(pictures.area_highlight(*page.map.outline))
         highlights += pictures.change_highlights(page.map.marks)
         whole = replace(
-            request, box=page.map.box, layers=page.map.layers or self.request.layers,
-            at=page.map.at or self.request.at, named=page.map.named,
+            request, box=page.map.box, at=page.map.at, named=page.map.named,
+            layers=self.request.layers if page.map.layers is None else page.map.layers,
         )  # fmt: skip
         found = pictures.picture(self.district, self.user, whole, stamp=page.stamp, highlights=highlights)
         return found.image

@@ -13,7 +13,7 @@ import html
 import json
 import mimetypes
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -42,6 +42,10 @@ _SHOWN_ZOOM = 13
 _SIMPLIFY_DEGREES = 4e-5
 _DIGITS = 6
 _FONT_NAME = "GridmapSans"
+# Where the panel and, later, the pictures in it go.
+_PANEL = "<!--gridmap-panel-->"
+_MARK = "\0%s\0"
+_PICTURE = re.compile("\0([^\0]*)\0")
 
 
 class ForeignReference(GridmapError):
@@ -57,7 +61,8 @@ class ForeignReference(GridmapError):
     title = "离线网页引用了外部网络资源,已停止生成"
 
 
-def page(
+def write(
+    target: Path,
     district: District,
     user: User,
     outline: Contents,
@@ -65,17 +70,35 @@ def page(
     *,
     maker: str,
     watermark: str,
-    pictures_of: Mapping[str, bytes] = MappingProxyType({}),
-) -> str:
+    pictures_of: Mapping[str, Path] = MappingProxyType({}),
+) -> None:
     """
-    The HTML text.
+    Write the page into the file `target`.
 
-    `pictures_of` are JPEG pictures by the key of the page that they stand in: maps of another day or a scenario.
+    `pictures_of` are JPEG files by the key of the page that they stand in: maps that the file's one map does not
+    show. They are read one at a time.
 
     Raises
     ------
     ForeignReference, Unavailable (set-up has not brought the assets)
     """
+    text = _page(district, user, outline, pages, frozenset(pictures_of), maker=maker, watermark=watermark)
+    with target.open("w", encoding="utf-8", newline="\n") as file:
+        # every second part is the key of a picture
+        for number, part in enumerate(_PICTURE.split(text)):
+            file.write(base64.b64encode(pictures_of[part].read_bytes()).decode() if number % 2 else part)
+
+
+def _page(
+    district: District,
+    user: User,
+    outline: Contents,
+    pages: Sequence[Page],
+    pictured: Set[str],
+    *,
+    maker: str,
+    watermark: str,
+) -> str:
     offline.localise()
     box = pictures.district_box(district, outline.request.at)
     chart = folium.Map(
@@ -94,20 +117,19 @@ def page(
     chart.fit_bounds([[box[1], box[0]], [box[3], box[2]]])
     folium.LayerControl(collapsed=True).add_to(chart)
     root = chart.get_root()
-    root.title = outline.request.title
-    root.html.add_child(folium.Element(_raw(_panel(outline, pages, legend, maker, watermark, pictures_of))))
-    text = _inlined(root.render())
+    root.title = html.escape(outline.request.title)
+    root.html.add_child(folium.Element(_PANEL))
+    # what people wrote never passes through folium's templates: it could be one
+    text = _inlined(root.render()).replace(
+        _PANEL, _panel(outline, pages, legend, maker, watermark, pictured), 1
+    )
     text = text.replace("</head>", f"<style>{_style(text)}</style></head>", 1)
     # after folium's own script, which stands at the very end
-    text = text.replace("</html>", f"<script>{_SCRIPT % {'map': chart.get_name()}}</script></html>", 1)
+    head, end, tail = text.rpartition("</html>")
+    text = f"{head}<script>{_SCRIPT % {'map': chart.get_name()}}</script>{end}{tail}"
     text = text.replace("<html>", '<html lang="zh-CN">', 1)
     _require_alone(text)
     return text
-
-
-def _raw(text: str) -> str:
-    """Text for folium's templates: nothing in it is a template."""
-    return "{% raw %}" + text + "{% endraw %}"
 
 
 # --- layers -----------------------------------------------------------------------------------------------
@@ -218,7 +240,7 @@ def _panel(
     legend: Sequence[str],
     maker: str,
     watermark: str,
-    pictures_of: Mapping[str, bytes],
+    pictured: Set[str],
 ) -> str:
     whole, name = outline.overview, f"{outline.district_title} {outline.request.title}".strip()
     parts = [f"<h1>{html.escape(name)}</h1>"]
@@ -229,7 +251,7 @@ def _panel(
     parts += [_table(grade_table(whole)), _table(ranking_table(whole.towns))]
     parts.append(f'<h2>图例</h2><div class="legend">{"".join(legend)}</div>')
     parts += [
-        _details(one, pictures_of.get(one.key))
+        _details(one, is_pictured=one.key in pictured)
         for one in pages
         if one.map is not None and one.map.box is not None
     ]
@@ -263,14 +285,13 @@ def _table(table: Table) -> str:
     )
 
 
-def _details(one: Page, picture: bytes | None) -> str:
+def _details(one: Page, *, is_pictured: bool) -> str:
     assert one.map is not None
     box = json.dumps(one.map.box)
     words = "".join(f"<p>{html.escape(line)}</p>" for line in one.text.splitlines())
-    if picture is not None:
-        data = base64.b64encode(picture).decode()
-        words += f'<img alt="{html.escape(one.title)}" src="data:image/jpeg;base64,{data}">'
-    if one.text or picture is not None:
+    if is_pictured:
+        words += f'<img alt="{html.escape(one.title)}" src="data:image/jpeg;base64,{_MARK % one.key}">'
+    if one.text or is_pictured:
         words = f'<p class="faint">{html.escape(one.subtitle)}</p>{words}'
     facts = "".join(
         f"<tr><th>{html.escape(name)}</th><td>{html.escape(words)}</td></tr>" for name, words in one.facts
@@ -302,7 +323,7 @@ document.querySelectorAll("details[data-box]").forEach(function (one) {
 
 
 def _style(text: str) -> str:
-    plain = "".join(sorted(set(html.unescape(text)) | _escaped(text)))
+    plain = "".join(sorted((set(html.unescape(text)) | _escaped(text)) - {"\0"}))
     woff = base64.b64encode(fonts.subset(plain)).decode()
     return (
         f'@font-face {{ font-family: "{_FONT_NAME}"; src: url(data:font/woff;base64,{woff}) format("woff"); }}'
@@ -338,10 +359,10 @@ def _escaped(text: str) -> set[str]:
 _SCRIPT_TAG = re.compile(r'<script src="([^"]+)"></script>')
 _STYLE_TAG = re.compile(r'<link rel="stylesheet" href="([^"]+)"\s*/?>')
 _CSS_URL = re.compile(r"url\((['\"]?)(?!data:|#)([^)'\"]+)\1\)")
-_ASKS = re.compile(
-    r"""(?:src|href|action)\s*=\s*["'](?!data:|\#|javascript:)[^"']+["']|url\(\s*['"]?(?!data:|\#)[^)]*\)|@import""",
-    re.I,
-)
+# In what people wrote quotes are escaped, so that it holds no attribute; a sheet's address counts in sheets alone.
+_ASKS = re.compile(r"""(?:src|href|action)\s*=\s*["'](?!data:|\#|javascript:)[^"']+["']""", re.I)
+_SHEET_ASKS = re.compile(r"""url\(\s*['"]?(?!data:|\#)[^)]*\)|@import""", re.I)
+_SHEETS = re.compile(r"""<style[^>]*>.*?</style>|style\s*=\s*(?:"[^"]*"|'[^']*')""", re.I | re.S)
 
 
 def _inlined(text: str) -> str:
@@ -378,7 +399,10 @@ def _sheet(address: str) -> str:
 
 def _asking(text: str) -> Iterator[str]:
     """What in the page, outside its scripts, would make a browser fetch something."""
-    yield from (match[0] for match in _ASKS.finditer(re.sub(r"<script>.*?</script>", "", text, flags=re.S)))
+    text = re.sub(r"<script>.*?</script>", "", text, flags=re.S)
+    yield from (match[0] for match in _ASKS.finditer(text))
+    for sheet in _SHEETS.finditer(text):
+        yield from (match[0] for match in _SHEET_ASKS.finditer(sheet[0]))
 
 
 def _require_alone(text: str) -> None:

@@ -41,8 +41,8 @@ class MapSpec:
     """
     The map of a page: its box (None: the whole district), an outlined area, names written at every scale.
 
-    `layers` and `at` are the pack's where they are None; `marks` are what a scenario changes; `is_own` says that
-    the map differs from the one of the whole pack in more than where it looks.
+    `layers` are the pack's where they are None; `at` is its date (None: now); `marks` are what a scenario changes;
+    `is_own` says that the map differs from the one of the whole pack in more than where it looks.
     """
 
     box: Box | None = None

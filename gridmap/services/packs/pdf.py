@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from PIL import Image
@@ -35,8 +35,12 @@ _GOOD, _BAD, _BLUE, _ALERT = (
 )
 _MARGIN, _HEAD, _FOOT, _GAP = 10.0, 16.0, 9.0, 5.0
 # The share of the width that a map takes where something stands beside it.
-_MOST_LARGE = 5
 _MAP_SHARE = 0.665
+# Heights of a figure with the gap below it: in two columns, and below one another where there is room.
+_TILE, _LARGE_TILE, _TILE_GAP = 16.5, 27.0, 2.0
+# What is said beside a map, in points: as large as there is room.
+_TEXT_SIZES = (11.0, 9.5, 8.0, 7.0)
+_LINE_HEIGHT = 0.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +63,9 @@ class PdfWriter:
     """Writes pages to a file, one after the other; `finish` ends it."""
 
     def __init__(
-        self, path: Path, paper: Paper, *, title: str, maker: str, watermark: str, count: int
+        self, path: Path, paper: Paper, *, title: str, maker: str, watermark: str, count: int, rest: str
     ) -> None:
+        self.rest = rest
         self.paper, self.maker, self.watermark, self.count = paper, maker, watermark, count
         self.width, self.height = paper.size_mm
         for name, is_bold in ((_REGULAR, False), (_BOLD, True)):
@@ -179,11 +184,14 @@ class PdfWriter:
         """Figures, facts and tables beside a map, as far as there is room."""
         y = frame.y
         if page.text:
-            y = self._paragraphs(page.text.splitlines(), Frame(frame.x, y - 2, frame.width, frame.height))
-        # large where nothing else needs the room
-        is_alone = not (page.facts or page.tables) and len(page.figures) <= _MOST_LARGE
+            # no figure goes for words
+            y = self._words(page.text, replace(frame, height=frame.height - _tiles_height(page.figures)))
         below = Frame(frame.x, y, frame.width, frame.y + frame.height - y)
-        y = self._large_tiles(page.figures, below) if is_alone else self._tiles(page.figures, below)
+        # large where nothing else needs the room
+        is_large = not (page.facts or page.tables) and (
+            len(page.figures) * (_LARGE_TILE + _TILE_GAP) <= below.height
+        )
+        y = self._large_tiles(page.figures, below) if is_large else self._tiles(page.figures, below)
         for title, words in page.facts:
             if y + 6 > frame.y + frame.height:
                 return
@@ -199,21 +207,19 @@ class PdfWriter:
 
     def _tiles(self, figures: Sequence[Figure], frame: Frame) -> float:
         """Figures in two columns; the position below them."""
-        width, height = (frame.width - 3) / 2, 16.5
+        width = (frame.width - 3) / 2
         for number, figure in enumerate(figures):
             row, column = divmod(number, 2)
-            x, y = frame.x + column * (width + 3), frame.y + row * (height + 2)
-            self._tile(figure, Frame(x, y, width, height), 1.0)
-        rows = (len(figures) + 1) // 2
-        return frame.y + rows * (height + 2) + (1 if rows else 0)
+            x, y = frame.x + column * (width + 3), frame.y + row * (_TILE + _TILE_GAP)
+            self._tile(figure, Frame(x, y, width, _TILE), 1.0)
+        return frame.y + _tiles_height(figures)
 
     def _large_tiles(self, figures: Sequence[Figure], frame: Frame) -> float:
         """Figures below one another, to be read across a table; the position below them."""
-        height = 27.0
         for number, figure in enumerate(figures):
-            place = Frame(frame.x, frame.y + number * (height + 2.5), frame.width, height)
-            self._tile(figure, place, 1.7)
-        return frame.y + len(figures) * (height + 2.5)
+            y = frame.y + number * (_LARGE_TILE + _TILE_GAP)
+            self._tile(figure, Frame(frame.x, y, frame.width, _LARGE_TILE), 1.7)
+        return frame.y + len(figures) * (_LARGE_TILE + _TILE_GAP)
 
     def _tile(self, figure: Figure, frame: Frame, scale: float) -> None:
         left, most, better = frame.x + 2.5 * scale, frame.width - 5 * scale, figure.is_better
@@ -242,17 +248,34 @@ class PdfWriter:
         for table in page.tables:
             y = self.table(table, Frame(frame.x, y, frame.width, frame.y + frame.height - y), size=8) + 3
 
-    def _paragraphs(self, paragraphs: Sequence[str], frame: Frame) -> float:
-        """Lines from the top of a frame, as many as fit; the position below them."""
+    def _words(self, words: str, frame: Frame) -> float:
+        """What is said beside a map, as large as the frame has room for, cut where it has none; the position below."""
+        for size in _TEXT_SIZES:
+            step = size * _LINE_HEIGHT
+            lines = [
+                line
+                for one in words.splitlines()
+                for line in _wrapped(printable(one), _REGULAR, size, frame.width * MM)
+            ]
+            fit = int((frame.height - 3) / step)
+            if len(lines) <= fit:
+                break
+        else:
+            lines = [*lines[: max(fit, 1)]]
+            lines[-1] = lines[-1][:-1] + "…"
+        for number, line in enumerate(lines):
+            self.text(frame.x, frame.y + (number + 0.62) * step, line, size)
+        return frame.y + len(lines) * step + 3
+
+    def _paragraphs(self, paragraphs: Sequence[str], frame: Frame) -> None:
         y, size = frame.y + 6, 11.0
         for paragraph in paragraphs:
             for line in _wrapped(printable(paragraph), _REGULAR, size, frame.width * MM):
                 if y > frame.y + frame.height:
-                    return y
+                    return
                 self.text(frame.x, y, line, size)
                 y += 6.6
             y += 2
-        return y - 4
 
     # --- tables and charts
 
@@ -264,7 +287,7 @@ class PdfWriter:
         # title, heading and at least one row, or only where to find them
         if frame.height < 3 * step + 5:
             if frame.height >= step:
-                words = f"“{table.title}”共 {len(table.rows)} 行,见工作簿"
+                words = f"“{table.title}”共 {len(table.rows)} 行,{self.rest}"
                 self.text(frame.x, frame.y + step * 0.72, words, size, color=_FAINT, most=frame.width)
             return frame.y + step
         y = frame.y + 4
@@ -281,7 +304,7 @@ class PdfWriter:
             y += step
             self.line(frame.x, y, frame.x + frame.width, y, HexColor("#e6e9ee"), 0.4)
         if len(rows) < len(table.rows):
-            rest = f"……另有 {len(table.rows) - len(rows)} 行,见工作簿"
+            rest = f"……另有 {len(table.rows) - len(rows)} 行,{self.rest}"
             self.text(frame.x, y + step * 0.72, rest, size, color=_FAINT)
             y += step
         return y
@@ -351,6 +374,12 @@ class PdfWriter:
             points.append((x, y))
             self.box(Frame(x - 0.7, y - 0.7, 1.4, 1.4), fill=_BLUE)
             self.text(x, y - 2, _value(value, chart.form), 7, align="middle")
+
+
+def _tiles_height(figures: Sequence[Figure]) -> float:
+    """Of figures in two columns, with what is left free below them."""
+    rows = (len(figures) + 1) // 2
+    return rows * (_TILE + _TILE_GAP) + (1 if rows else 0)
 
 
 def _jpeg(picture: Image.Image) -> io.BytesIO:

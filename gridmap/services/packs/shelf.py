@@ -11,7 +11,7 @@ from typing import Any
 
 from gridmap.domain.roles import Permission, User
 from gridmap.errors import NotFound
-from gridmap.services import access, figures, jobs, overview
+from gridmap.services import access, as_of, figures, jobs, overview
 from gridmap.services.district import District
 from gridmap.services.jobs import Job
 from gridmap.services.packs import making
@@ -91,6 +91,11 @@ def start(district: District, user: User, request: PackRequest | Mapping[str, An
     wanted = parse_request(request.document() if isinstance(request, PackRequest) else dict(request))
     access.require(district, user, Permission.EXPORT, "pack")
     if wanted.at is not None:
+        access.require(district, user, Permission.VIEW_HISTORY, "pack")
+    if any(one.at or (one.compare and one.compare.before) for one in wanted.slides) and not as_of.may_look(
+        user
+    ):
+        # of a story that somebody else keeps, anybody sees the figures of its days; not of days of one's own
         access.require(district, user, Permission.VIEW_HISTORY, "pack")
     wanted = with_slides(district, user, wanted)
     require_named(district, user, wanted)

@@ -35,6 +35,8 @@ _ROW, _LEAST_ROW = 6.4, 5.3
 _LINES_ALONE = "{3B4B98B0-60AC-42C2-AFA5-B58CD77FA1E5}"
 _MAP_WIDTH, _MAP_HEIGHT = 212.0, 156.0
 _TITLE_WIDTH, _POINT_MM = 195.0, 0.3528
+# What is said beside a map, in points: as large as there is room.
+_TEXT_SIZES = (14.0, 11.0, 9.0)
 _NUMBERS = {Form.COUNT: "#,##0", Form.SHARE: "0.0%", Form.DECIMAL: "0.00"}
 
 
@@ -46,7 +48,8 @@ def map_size() -> tuple[float, float]:
 class SlideWriter:
     """Collects slides; `finish` writes the file."""
 
-    def __init__(self, path: Path, *, title: str, maker: str, watermark: str, count: int) -> None:
+    def __init__(self, path: Path, *, title: str, maker: str, watermark: str, count: int, rest: str) -> None:
+        self.rest = rest
         self.path, self.maker, self.watermark, self.count = path, maker, watermark, count
         self.deck = Presentation()
         self.deck.slide_width, self.deck.slide_height = Emu(Mm(WIDTH_MM)), Emu(Mm(HEIGHT_MM))
@@ -108,7 +111,9 @@ class SlideWriter:
             self._paragraphs(slide, page.paragraphs)
             return
         if page.text:
-            y += self._beside(slide, page.text, left, y, width) + 4
+            # no figure goes for words
+            room = _BOTTOM - y - _height([figure_table(page.figures)], _LEAST_ROW) - 4
+            y += self._beside(slide, page.text, left, y, width, room) + 4
         if page.charts:
             each = (width - 5 * (len(page.charts) - 1)) / len(page.charts)
             below = _height(page.tables[:1], 5.9) + 3 if page.tables else 0.0
@@ -130,7 +135,7 @@ class SlideWriter:
         for table in tables:
             room = _BOTTOM - y
             if room < 18:
-                self._text(slide, f"{table.title}等见工作簿", left, y, width, 5, size=8, color=_FAINT)
+                self._text(slide, f"{table.title}等{self.rest}", left, y, width, 5, size=8, color=_FAINT)
                 break
             y = self._table(slide, table, left, y, width, room, step) + 3
 
@@ -151,14 +156,25 @@ class SlideWriter:
         _run(paragraph, words, size, is_bold=is_bold, color=color)
         return box
 
-    def _beside(self, slide: Any, words: str, x: float, y: float, width: float) -> float:
-        """What a slide says beside its map; the height that it takes."""
-        size, line = 14.0, 14.0 * _POINT_MM * 1.45
-        height = line * sum(
-            math.ceil(_em(one) * size * _POINT_MM / (width * 0.96)) for one in words.splitlines()
-        )
-        box = self._text(slide, words, x, y, width, height, size=size, name="说明")
-        box.text_frame.vertical_anchor = MSO_ANCHOR.TOP
+    def _beside(self, slide: Any, words: str, x: float, y: float, width: float, room: float) -> float:
+        """What a slide says beside its map, smaller or cut where it is long; the height that it takes."""
+        lines = words.splitlines()
+        for size in _TEXT_SIZES:
+            step = size * _POINT_MM * 1.3
+            em = width * 0.96 / (size * _POINT_MM)
+            height = step * sum(max(1, math.ceil(_em(one) / em)) for one in lines)
+            if height <= room:
+                break
+        else:
+            most = int(max(room / step, 1) * em)
+            lines, height = [words[:most].replace("\n", " ") + "…"], max(room, step)
+        box = slide.shapes.add_textbox(Mm(x), Mm(y), Mm(width), Mm(height))
+        box.name = "说明"
+        frame = box.text_frame
+        frame.margin_left = frame.margin_right = frame.margin_top = frame.margin_bottom = 0
+        frame.word_wrap = True
+        for number, line in enumerate(lines):
+            _run(frame.paragraphs[0] if number == 0 else frame.add_paragraph(), line, size)
         return height
 
     def _paragraphs(self, slide: Any, paragraphs: Sequence[str]) -> None:
@@ -195,7 +211,7 @@ class SlideWriter:
                 self._cell(grid.cell(number, column), words, size, number == 0, _is_number(table, column))
         below = y + 7 + step * (len(rows) + 1)
         if cut:
-            self._text(slide, f"……另有 {cut} 行,见工作簿", x, below + 0.5, width, 5, size=8, color=_FAINT)
+            self._text(slide, f"……另有 {cut} 行,{self.rest}", x, below + 0.5, width, 5, size=8, color=_FAINT)
             below += 5
         return below
 

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import html
 import re
+import uuid
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+import pypdfium2
 import pytest
 from openpyxl import load_workbook
 from pptx import Presentation
 from pypdf import PdfReader
 
 from gridmap.domain.scenarios import Add, Close, Move
-from gridmap.domain.stories import Compare, CompareKind, Focus, Slide, View
-from gridmap.errors import InvalidInput, NotFound
+from gridmap.domain.stories import Compare, CompareKind, Focus, Slide, View, parse_slide
+from gridmap.errors import InvalidInput, NotFound, PermissionDenied
 from gridmap.maps.figure import Picture
-from gridmap.services import elements, outlook, pictures, reach, scenarios, stories
+from gridmap.services import elements, outlook, overview, pictures, reach, scenarios, stories
 from gridmap.services.district import District
-from gridmap.services.packs import making
+from gridmap.services.packs import making, shelf
 from gridmap.services.packs.contents import contents, pages
 from gridmap.services.packs.page import Page
 from gridmap.services.packs.requests import PackRequest, parse_request, with_slides
@@ -127,7 +131,10 @@ def test_a_map_shows_the_slide_s_layers_day_and_place(leaders: District, slides:
         ("迁移", names[1]),
         ("新增", "拟建站"),
     ]
-    assert [one.is_own for one in (whole, town, before, after, changed)] == [False, False, True, False, True]
+    # what the one map of a web page shows needs no picture of its own
+    assert [one.is_own for one in (whole, town, before, after, today, changed, post)] == [
+        True, True, True, True, False, True, False,
+    ]  # fmt: skip
 
 
 def test_a_view_is_the_window_of_a_screen(leaders: District) -> None:
@@ -173,7 +180,7 @@ def test_every_format_says_what_the_pages_say(
     expected = told(leaders, PRESENTER, *slides)
     printed, deck = PdfReader(tmp_path / "pack.pdf").pages, Presentation(str(tmp_path / "pack.pptx")).slides
     assert pack.pages == len(expected) == len(printed) == len(deck)
-    html = (tmp_path / "pack.html").read_text("utf-8")
+    web = (tmp_path / "pack.html").read_text("utf-8")
     book = load_workbook(tmp_path / "pack.xlsx")["分页指标"]
     rows = {row[0]: row for row in book.iter_rows(min_row=2, values_only=True)}
     heads = [one.value for one in book[1]]
@@ -199,9 +206,11 @@ def test_every_format_says_what_the_pages_say(
             assert squeezed(f"{figure.title}{figure.text}{figure.unit}") in cells
             assert rows[page.key][heads.index(figure.title)] == figure.value
         assert page.text in slide.notes_slide.notes_text_frame.text
-        assert f"<summary>{page.title}</summary>" in html
-    # the file's one map is of today: the past and the scenario are pictures
-    assert html.count("data:image/jpeg;base64,") == 2
+        assert f"<summary>{page.title}</summary>" in web
+    # the file has one map, of today and of the layers shown at first: all else are pictures
+    owned = [page for page in expected if page.map is not None and page.map.is_own]
+    assert web.count('src="data:image/jpeg;base64,/9j/') == len(owned) == 5
+    assert [one.name for one in tmp_path.glob("picture*")] == []
 
 
 def test_nothing_of_a_slide_lies_on_its_neighbour(
@@ -228,11 +237,12 @@ def test_a_viewer_s_slide_of_two_dates_has_one_page_that_says_why(
 ) -> None:
     past = Slide("二月", at=BEFORE, figures=("people",))
     swiped, then = told(leaders, VIEWER, slides[2], past)
-    assert "不能前后对比" in swiped.subtitle
+    assert "不能前后对比" in swiped.text
     assert swiped.map is not None
     assert swiped.map.at is None
     # figures of then may be seen, its map may not
-    assert "没有查看历史的权限" in then.subtitle
+    assert "指标截至该日,地图为现在的状态" in then.text
+    assert "指标截至该日,地图为现在的状态" in then.notes
     assert then.map is not None
     assert then.map.at is None
     assert then.figures == stories.show(leaders, VIEWER, past).figures
@@ -245,8 +255,9 @@ def test_what_a_slide_is_about_may_be_gone(leaders: District) -> None:
     )
     page, today, without = told(leaders, ADMIN, gone, lost)
     assert (page.figures, page.map is not None) == ((), True)
-    assert "310199999" in page.subtitle
-    assert "没有这个方案" in without.title
+    assert "310199999" in page.text
+    assert "没有这个方案" in without.text
+    assert without.title == "方案没了(方案)"
     assert without.map is not None
     assert not without.map.marks
     assert today.title == "方案没了(现状)"
@@ -286,3 +297,132 @@ def test_slides_of_a_request_are_checked(leaders: District, wrong: dict) -> None
     request = parse_request({"has_overview": False, "slides": [{"title": "页"} | wrong]})
     with pytest.raises((NotFound, InvalidInput)):
         contents(leaders, ADMIN, request)
+
+
+def test_words_that_are_templates_or_markup_stay_words(leaders: District, tmp_path: Path) -> None:
+    words = "{%endraw%}{{7*191}}{%raw%}</title><script>1</script> 见 url(abc) @import src='x'"
+    request = PackRequest(
+        "{%endraw%}{{7*191}}</title><script>boo()", parse_request({"formats": ["html"]}).formats,
+        has_overview=False, slides=(Slide("{{7*191}}{#", words),),
+    )  # fmt: skip
+    making.make(leaders, ADMIN, request, tmp_path)
+    text = (tmp_path / "pack.html").read_text("utf-8")
+    assert "1337" not in text
+    assert "<summary>{{7*191}}{#</summary>" in text
+    assert html.escape(words) in text
+    assert "<script>boo" not in text
+    assert "<script>1<" not in text
+
+
+@pytest.mark.parametrize(
+    ("words", "figures"),
+    [("说明" * 250, 12), ("一行\n" * 120, 5), ("很长的说明" * 24, 5), ("短", 5), ("说" * 200, 2)],
+)
+def test_no_figure_of_the_pdf_leaves_its_page(
+    leaders: District, tmp_path: Path, words: str, figures: int
+) -> None:
+    keys = tuple(overview.FIGURE_KEYS)[:figures]
+    slide = Slide("长说明的一页", words.strip()[:500], figures=keys)
+    request = PackRequest(
+        "汇报", parse_request({"formats": ["pdf"]}).formats, has_overview=False, slides=(slide,)
+    )
+    making.make(leaders, ADMIN, request, tmp_path)
+    [page] = pypdfium2.PdfDocument(tmp_path / "pack.pdf")
+    shown = stories.show(leaders, ADMIN, slide).figures
+    assert len(shown) == figures
+    foot = 9.0 / 25.4 * 72
+    lines = page.get_textpage()
+    for figure in shown:
+        found = lines.search(figure.title, match_case=True)
+        place = found.get_next()
+        assert place is not None, figure.title
+        assert lines.get_charbox(place[0])[1] > foot, figure.title
+    lines.close()
+    page.close()
+
+
+def test_a_title_keeps_what_tells_its_pages_apart(leaders: District, tmp_path: Path) -> None:
+    long = "一个非常长的标题" * 10
+    slide = Slide(long, compare=Compare(CompareKind.DATES, BEFORE))
+    request = PackRequest(
+        "汇报", parse_request({"formats": ["pdf"]}).formats, has_overview=False, slides=(slide,)
+    )
+    making.make(leaders, ADMIN, request, tmp_path)
+    first, second = (squeezed(one.extract_text()) for one in PdfReader(tmp_path / "pack.pdf").pages)
+    assert "…(2026年02月20日)" in first
+    assert "…(现在)" in second
+    assert told(leaders, ADMIN, slide)[0].notes.startswith(f"{long}(2026年02月20日)")
+
+
+def test_a_day_before_there_was_a_district_has_todays_ground(leaders: District) -> None:
+    early = NOW - timedelta(days=900)
+    pages = told(
+        leaders, ADMIN, Slide("很早", at=early), Slide("很早", compare=Compare(CompareKind.DATES, early))
+    )
+    for page in pages:
+        assert page.map is not None
+        assert page.map.box == pytest.approx(pictures.district_box(leaders))
+
+
+def test_two_moments_of_a_day_are_told_apart_and_a_date_yet_to_come_is_left_out(leaders: District) -> None:
+    noon = Compare(CompareKind.DATES, BEFORE, BEFORE + timedelta(hours=2))
+    assert [one.title for one in told(leaders, ADMIN, Slide("一天", compare=noon))] == [
+        "一天(2026年02月20日 10:00)", "一天(2026年02月20日 12:00)",
+    ]  # fmt: skip
+    later = Slide("以后", compare=Compare(CompareKind.DATES, NOW - timedelta(days=1)))
+    assert [one.title for one in told(leaders, ADMIN, later, at=BEFORE)] == ["以后(2026年02月20日)"]
+
+
+def test_a_viewer_s_map_has_the_places_of_now(leaders: District) -> None:
+    before_the_fifth = NOW - timedelta(days=28)
+    post = station(leaders, "JWZ01").id
+    town = Slide("镇", at=before_the_fifth, focus=Focus("town", "310199102"))
+    for slide in (town, Slide("站", at=before_the_fifth, focus=Focus("workstation", post))):
+        [page] = told(leaders, VIEWER, slide)
+        now = stories.show(leaders, VIEWER, replace(slide, at=None))
+        assert page.map is not None
+        assert page.map.at is None
+        assert page.map.outline is None or page.map.outline[0].equals(now.area)
+    # nor does the pack's own date come in by the back door
+    [page] = told(leaders, VIEWER, Slide("镇"), at=BEFORE)
+    assert page.map is not None
+    assert page.map.at is None
+
+
+def test_layers_that_a_viewer_may_not_see_are_told_and_not_replaced(leaders: District) -> None:
+    [page] = told(leaders, VIEWER, Slide("风险", layers=("risk",)))
+    assert page.map is not None
+    assert page.map.layers == ()
+    assert "另有 1 个图层您无权查看" in page.text
+
+
+def test_a_changed_scenario_makes_another_pack(leaders: District) -> None:
+    made = scenarios.save(leaders, ADMIN, "会变的", [Add(121.59, 30.985, "甲")], Question())
+    slide = Slide("方案", compare=Compare(CompareKind.SCENARIO, scenario=made.id))
+    request = PackRequest(has_overview=False, slides=(slide,))
+    keys = [making.key_of(leaders, ADMIN, request, 1)]
+    # the same slides, asked for anew
+    other = replace(request, slides=(replace(slide, id=str(uuid.uuid4())),))
+    assert making.key_of(leaders, ADMIN, other, 1) == keys[0]
+    scenarios.change(leaders, ADMIN, made.id, base_revision=1, changes=[Add(121.58, 30.985, "乙")])
+    assert making.key_of(leaders, ADMIN, request, 1) not in keys
+
+
+@pytest.mark.parametrize("words", ["上\x0b下", "上\r\n下"])
+def test_line_breaks_of_other_programs_are_line_breaks(words: str) -> None:
+    assert parse_slide({"title": "页", "text": words}).text == "上\n下"
+
+
+@pytest.mark.parametrize("words", ["\x00", "坏\x1b[0m", "\ufffe"])
+def test_characters_that_no_file_takes_are_refused(words: str) -> None:
+    with pytest.raises(InvalidInput, match="control characters"):
+        parse_slide({"title": "页", "text": f"字{words}字"})
+
+
+def test_a_viewer_asks_for_no_days_of_their_own(leaders: District) -> None:
+    for slide in (
+        {"title": "页", "at": BEFORE.isoformat()},
+        Slide("页", compare=Compare(CompareKind.DATES, BEFORE)).document(),
+    ):
+        with pytest.raises(PermissionDenied):
+            shelf.start(leaders, VIEWER, {"has_overview": False, "slides": [slide]})
