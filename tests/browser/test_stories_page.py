@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import BrowserContext, FrameLocator, Page, expect
+from pypdf import PdfReader
 from shapely import Point, box
 
 from gridmap.domain.freshness import day_of
@@ -19,6 +20,7 @@ from gridmap.domain.scenarios import Add, Close, Move
 from gridmap.domain.stories import Compare, CompareKind, Focus, Slide, View
 from gridmap.services import overview, scenarios, stories
 from gridmap.services.elements import find
+from gridmap.services.packs import shelf
 from gridmap.services.questions import Question
 from gridmap.services.stories import Story
 from gridmap.storage.elements import Query
@@ -401,6 +403,29 @@ def test_a_pack_is_made_fetched_and_dropped(live_server: Live, new_context: NewC
     page.get_by_role("button", name="删除", exact=True).click()
     page.get_by_role("button", name="确定删除").click()
     expect(page.get_by_text("材料包已删除。")).to_be_visible()
+
+
+def test_a_story_is_taken_along_in_one_click(live_server: Live, new_context: NewContext) -> None:
+    slides = [Slide("带走的第一页", "说明在旁边", figures=("people",)), Slide("带走的第二页")]
+    story = stories.create(live_server.district, ADMIN, "带走的汇报", slides)
+    page = open_stories(live_server, new_context(viewport=TABLET), "presenter")
+    page.locator(f".st-key-story_{story.id}").get_by_role("button", name="生成 PDF 和 PPT").click()
+    expect(page.get_by_text("进度和文件见“材料包”")).to_be_visible()
+    page.get_by_role("tab", name="材料包").click()
+    made = page.locator("[class*=st-key-pack_]").filter(has_text="带走的汇报")
+    expect(made).to_be_visible(timeout=120_000)
+    settled(page)
+    assert_looks_right(page)
+    with page.expect_download() as download:
+        made.get_by_role("button", name="PDF(").click()
+    texts = [one.extract_text() for one in PdfReader(download.value.path()).pages]
+    assert len(texts) == 2
+    assert "带走的第一页" in texts[0]
+    assert "说明在旁边" in texts[0]
+    for one in shelf.list_packs(live_server.district, ADMIN):
+        if one.title == story.title:
+            shelf.delete(live_server.district, ADMIN, one.id)
+    stories.delete(live_server.district, ADMIN, story.id)
 
 
 def test_a_briefing_is_filled_edited_kept_and_exported(live_server: Live, new_context: NewContext) -> None:
