@@ -233,6 +233,25 @@ def test_a_new_element_is_drawn_filled_in_and_stored_once(open_as: OpenMap, live
     assert elements.search(live_server.district, ADMIN, code) == []
 
 
+def test_a_place_beyond_the_own_area_is_told_before_anything_is_typed(open_as: OpenMap) -> None:
+    page, app = open_as("officer2")
+    # the own area is known
+    expect(app.locator("#gm-mine")).to_be_visible()
+    app.locator("#gm-add").click()
+    app.get_by_role("button", name=re.compile("^平安屋")).click()
+    expect(app.locator("#gm-bar")).to_contain_text("在地图上点一下放置")
+    # left of the middle lies the town of somebody else
+    click_map(page, 0.52, 0.62)
+    beyond = app.locator("#gm-right").get_by_text("位置超出您的责任区")
+    expect(beyond).to_be_visible()
+    drag(page, app, 230, 0)
+    expect(beyond).to_be_hidden()
+    drag(page, app, -230, 0)
+    expect(beyond).to_be_visible()
+    app.get_by_role("button", name="取消").click()
+    app.get_by_role("button", name="放弃").click()
+
+
 def test_a_suggested_code_never_joins_what_an_officer_types(open_as: OpenMap) -> None:
     page, app = open_as("officer2")
     asked: list[Route] = []

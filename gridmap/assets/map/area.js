@@ -3,6 +3,8 @@
 (function (G) {
   const LOOK = { interactive: false, pmIgnore: true, snapIgnore: true, pane: "gm-mask", fill: false };
   let outline = null;
+  // Its polygons as lists of rings of [lon, lat]; null while nobody knows.
+  let ground = null;
 
   const isLimited = () => G.app.user.permissions.includes("edit_elements") && !G.app.user.area.includes("*");
 
@@ -16,6 +18,7 @@
     }
     if (outline) outline.remove();
     outline = null;
+    ground = geometry && (geometry.type === "Polygon" ? [geometry.coordinates] : geometry.coordinates);
     document.getElementById("gm-mine").hidden = !geometry;
     if (!geometry) return;
     outline = L.featureGroup([
@@ -30,8 +33,28 @@
     G.say("地图已移到您的责任区");
   }
 
+  // By the even-odd rule, which knows holes too.
+  function isInside([x, y], rings) {
+    let inside = false;
+    for (const ring of rings) {
+      for (let i = 0, j = ring.length - 1; i < ring.length; j = i++) {
+        const [[xi, yi], [xj, yj]] = [ring[i], ring[j]];
+        if (yi > y !== yj > y && x < ((xj - xi) * (y - yi)) / (yj - yi) + xi) inside = !inside;
+      }
+    }
+    return inside;
+  }
+
+  const places = (coordinates) => (typeof coordinates[0] === "number" ? [coordinates] : coordinates.flatMap(places));
+
+  // Whether a shape plainly leaves the own ground, by its corners; what the server says in the end counts.
+  function leaves(geometry) {
+    if (!ground || !isLimited()) return false;
+    return places(geometry.coordinates).some((place) => !ground.some((rings) => isInside(place, rings)));
+  }
+
   // A border that moved may be one of the own area's.
   G.on("grid-saved", draw);
 
-  G.area = { draw, go };
+  G.area = { draw, go, leaves };
 })(window.Gridmap);

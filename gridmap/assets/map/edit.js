@@ -118,7 +118,7 @@
     }
   }
 
-  function formPanel({ draft, layer, base, properties, title, raw, submit, onClose = () => {} }) {
+  function formPanel({ above = null, draft, layer, base, properties, title, raw, submit, onClose = () => {} }) {
     const notice = G.h("p", { class: "gm-note", role: "status", hidden: true });
     // A shape that was drawn for a new element is work already.
     let isTouched = !!raw || (!base && !G.symbols.isPoint(layer));
@@ -157,7 +157,7 @@
     });
     G.details.show({
       title, subtitle: layer.title, swatch: G.symbols.swatch(layer, G.symbols.symbolFor(layer, properties), { width: 36, height: 32 }),
-      body: [base && G.presence.slot(base.id), notice, form.element], footer: G.h("div", { class: "gm-actions" }, save, cancel), onClose: () => giveUp(), label: title,
+      body: [base && G.presence.slot(base.id), notice, above, form.element], footer: G.h("div", { class: "gm-actions" }, save, cancel), onClose: () => giveUp(), label: title,
     });
     begin({
       draft, layer, base, form, notice, extra: {}, isTouched: () => isTouched,
@@ -306,16 +306,23 @@
       id: `new:${layer.id}:${G.uuid()}`, what: "new", layer: layer.id, geometry, key: G.uuid(), title: `新增 ${layer.title}`,
     };
     const defaults = Object.fromEntries(layer.fields.filter((one) => one.default !== null && one.default !== undefined).map((one) => [one.name, one.default]));
+    // said while there is still nothing to lose
+    const beyond = G.h("p", { class: "gm-note", role: "status", hidden: true, text: "位置超出您的责任区(地图上的框线),这样无法保存:请拖到责任区内,或请邻近责任区的民警新增。" });
+    const judge = (next) => {
+      beyond.hidden = !G.area.leaves(next);
+    };
     const handle = G.shape.edit(layer, geometry, {
       props: defaults,
       onChange(next) {
+        judge(next);
         if (!work) return;
         work.extra = { geometry: next };
         work.keepNow();
       },
     });
+    judge(geometry);
     formPanel({
-      draft: kept, layer, base: null, properties: defaults, title: `新增${layer.title}`, raw: draft && draft.raw,
+      above: beyond, draft: kept, layer, base: null, properties: defaults, title: `新增${layer.title}`, raw: draft && draft.raw,
       onClose: () => handle.stop(),
       async submit(form, values) {
         const properties = Object.fromEntries(Object.entries(values).filter(([, value]) => value !== null));
