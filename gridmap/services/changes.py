@@ -178,7 +178,7 @@ class Feed:
         for number, wake in listeners:
             try:
                 wake()
-            except Exception:  # its event loop is gone, and so is the listener
+            except RuntimeError:  # its event loop is closed, and so the listener is gone
                 with self._lock:
                     self._listeners.pop(number, None)
 

@@ -128,7 +128,7 @@ class _Sheet:
             subtitle.append(f"截至 {moment_words(slide.at)}")
         if shown.subtitle and shown.subtitle != slide.title:
             subtitle.append(shown.subtitle)
-        map, left_out = self._map(shown, marks)
+        spec, left_out = self._map(shown, marks)
         if left_out:
             told += (f"另有 {left_out} 个图层您无权查看,未画出。",)
         text = "\n".join(one for one in (slide.text, *told) if one)
@@ -137,7 +137,7 @@ class _Sheet:
         return Page(
             _titled(slide.title, words), " · ".join(subtitle), shown.stamp,
             tuple(replace(one, title=f"{one.title}(方案)") if one.against else one for one in shown.figures),
-            map=map, text=text, notes="\n".join(one for one in notes if one), key=f"{self.key} {side}".strip(),
+            map=spec, text=text, notes="\n".join(one for one in notes if one), key=f"{self.key} {side}".strip(),
         )  # fmt: skip
 
     def _map(self, shown: stories.Shown, marks: tuple[outlook.PointChange, ...]) -> tuple[MapSpec, int]:
